@@ -1,0 +1,1 @@
+"""Measuring: experiments, their records, comparisons that deserve belief, and the figures drawn from them."""

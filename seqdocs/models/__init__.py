@@ -1,0 +1,1 @@
+"""Sequence models, one method per file, written to be read."""

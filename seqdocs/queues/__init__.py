@@ -1,0 +1,1 @@
+"""Queues: arrivals, closed forms, exact recursions and engines that really serve."""

@@ -1,0 +1,1 @@
+"""The site's machinery: one component per module."""
