@@ -1,0 +1,83 @@
+"""Every command of the project: ``nox -s docs`` builds the site, ``nox -s tests`` tests it, ``nox -l`` lists the rest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "virtualenv"  # plain pip: it honours pip's own configuration on every host
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "tests", "docs"]
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+STABLE = {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg"}  # the same input gives the same bytes
+
+
+def install(session: nox.Session, *groups: str, extras: str = "") -> None:
+    """Install the package in place with its groups, at the pinned versions; nothing when they have not changed."""
+    wanted = [*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".{extras}"]
+    stamp = Path(session.virtualenv.location, "installed.txt")
+    text = "\n".join([*wanted, Path("pyproject.toml").read_text("utf8"), Path("constraints.txt").read_text("utf8")])
+    if stamp.is_file() and stamp.read_text("utf8") == text:
+        return
+    session.install(*wanted, "-c", "constraints.txt")
+    stamp.write_text(text, "utf8")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Measure what is stale, build the site into docs/_build/html, say what was done."""
+    install(session, "docs")
+    session.run("python", "-m", "seqdocs", "build", *session.posargs, env=STABLE)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests; those that look at the site skip when it has not been built."""
+    install(session, "test")
+    session.run("pytest", "-q", *session.posargs, env=STABLE)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, types, spelling and every entry."""
+    install(session, "lint")
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure", *session.posargs)
+
+
+@nox.session(default=False)
+def bench(session: nox.Session) -> None:
+    """Measure: ``nox -s bench -- [EXAMPLE ...] [--device cuda] [--force]``."""
+    install(session)
+    session.run("python", "-m", "seqdocs", "bench", "run", *session.posargs, env=STABLE)
+
+
+@nox.session(default=False)
+def live(session: nox.Session) -> None:
+    """Serve the site, open it, and rebuild it on every save."""
+    install(session, "live")
+    watch = [arg for room in ("glossary", "gallery", "seqdocs", "records") for arg in ("--watch", room)]
+    session.run(
+        "sphinx-autobuild", "docs", "docs/_build/live", "--open-browser", *watch,
+        "--ignore", "*/docs/_build/*", "--ignore", "*/docs/gallery/*", "--ignore", "*/docs/glossary/*",
+        "--ignore", "*/docs/reference/api/*",
+        "--pre-build", "python -m seqdocs bench run", *session.posargs,
+        env=STABLE | {"SEQDOCS_SHOWN": str(Path("docs/_build/records/shown.json").resolve())},
+    )  # fmt: skip
+
+
+@nox.session(default=False)
+def serve(session: nox.Session) -> None:
+    """Serve the built site at http://127.0.0.1:8000."""
+    if not Path("docs/_build/html/index.html").is_file():
+        session.error("docs/_build/html holds no site; run `nox -s docs` first")
+    port = session.posargs[0] if session.posargs else "8000"
+    session.run("python", "-m", "http.server", port, "--bind", "127.0.0.1", "--directory", "docs/_build/html")
+
+
+@nox.session(default=False)
+def linkcheck(session: nox.Session) -> None:
+    """Ask every outside link whether it still answers (needs a network)."""
+    install(session, "docs")
+    session.run("python", "-m", "seqdocs", "build", "--builder", "linkcheck", *session.posargs, env=STABLE)

@@ -1,0 +1,69 @@
+"""A published site is whole: equal to what was drawn, each file complete, the stamp last."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from seqdocs.sphinxext import publish as module
+from seqdocs.sphinxext.publish import is_whole, publish, site_files
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Path:
+    stage = tmp_path / "stage"
+    for name, text in {"index.html": "home", "a/b.html": "page", ".buildinfo": "private"}.items():
+        (stage / name).parent.mkdir(parents=True, exist_ok=True)
+        (stage / name).write_text(text, "utf8")
+    return stage
+
+
+def test_the_published_tree_equals_the_drawn_one(stage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert publish(stage, out, {"entries": 1}) == 2
+    assert sorted(site_files(out)) == ["a/b.html", "index.html"]
+    assert not (out / ".buildinfo").exists()
+    assert is_whole(out)
+    assert json.loads((out / "build.json").read_text("utf8"))["entries"] == 1
+
+
+def test_publishing_again_writes_nothing(stage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(stage, out, {})
+    assert publish(stage, out, {}) == 0
+
+
+def test_what_is_gone_is_deleted_with_its_folder(stage: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    publish(stage, out, {})
+    (stage / "a/b.html").unlink()
+    publish(stage, out, {})
+    assert sorted(site_files(out)) == ["index.html"]
+    assert not (out / "a").exists()
+
+
+def test_a_kill_while_publishing_leaves_whole_files_and_no_valid_stamp(
+    stage: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    publish(stage, out, {})
+    (stage / "a/b.html").write_text("new page", "utf8")
+    (stage / "index.html").write_text("new home", "utf8")
+    real, calls = module.write_whole, []
+
+    def killed(path: Path, data: bytes) -> None:
+        if calls:
+            raise KeyboardInterrupt
+        calls.append(path)
+        real(path, data)
+
+    monkeypatch.setattr(module, "write_whole", killed)
+    with pytest.raises(KeyboardInterrupt):
+        publish(stage, out, {})
+    assert {path.read_text("utf8") for path in site_files(out).values()} <= {"home", "page", "new home", "new page"}
+    assert not is_whole(out)
+    monkeypatch.setattr(module, "write_whole", real)
+    publish(stage, out, {})
+    assert is_whole(out)
