@@ -86,7 +86,7 @@ def odd_characters(line: str, name: str, number: int) -> list[Fault]:
 
 
 def body_faults(page: Page, term: str, name: str) -> list[Fault]:
-    """Check that the body is the title ``# <term>`` and some prose; an unknown (empty) term fits any title."""
+    """Check that the body is the title ``# <term>`` and some prose; an empty (unknown) term fits all."""
     written = [(i, line.strip()) for i, line in enumerate(page.body, page.body_line) if line.strip()]
     wanted = f"`# {term}`" if term else "`# ` and the term"
     if not written:
