@@ -1,0 +1,241 @@
+r"""Scan: solve the linear recurrence h[t] = a[t] h[t-1] + b[t] for every t, in order or all at once.
+
+Letters: B batch · T time · D input (here the number of independent recurrences).
+
+Walking through time takes T steps that wait for one another. But two neighbouring steps are together one
+step of the same form, h[t] = (a[t] a[t-1]) h[t-2] + (a[t] b[t-1] + b[t]), and composing steps is associative.
+So the steps may be paired in any grouping, and a tree of pairs is only about 2 log2 T deep.
+:func:`associative_scan` is that tree for any associative operation, such as the (max, +) of a queue's waiting
+times.
+
+Three methods, one answer up to rounding:
+
+- ``loop`` walks, as the formula reads. The reference.
+- ``parallel`` is the tree: fewest dependent operations.
+- ``chunked`` walks √T chunks side by side, twice: most work per operation, which is what a CPU likes.
+
+>>> import torch
+>>> half = torch.full((1, 4, 1), 0.5)
+>>> one = torch.ones(1, 4, 1)
+>>> scan(half, one).flatten().tolist()
+[1.0, 1.5, 1.75, 1.875]
+>>> scan(half, one, method="parallel").flatten().tolist()
+[1.0, 1.5, 1.75, 1.875]
+
+Sources: Hillis & Steele, "Data parallel algorithms", CACM 29(12), 1986; Blelloch, "Prefix sums and their
+applications", CMU-CS-90-190, 1990, section 1.4 (recurrences as scans); Martin & Cundy, "Parallelizing linear
+recurrent neural nets over sequence length", ICLR 2018 (the backward pass is a scan too).
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+Method = Literal["loop", "parallel", "chunked"]
+Elements = tuple[Tensor, ...]
+
+
+def scan(
+    a: Tensor, b: Tensor, h0: Tensor | None = None, *, method: Method = "loop", reverse: bool = False
+) -> Tensor:
+    """Solve h[t] = a[t] h[t-1] + b[t].
+
+    Args:
+        a: decay, (B, T, D), real or complex; zero is allowed, and forgets everything before it.
+        b: input, (B, T, D), same dtype and device.
+        h0: state before the first step, (B, D); zeros if omitted.
+        method: "loop", "parallel" or "chunked"; they differ in speed and rounding only.
+        reverse: walk from the end, h[t] = a[t] h[t+1] + b[t]; ``h0`` is then the state after the last step.
+
+    Returns:
+        h, (B, T, D).
+
+    Raises:
+        ValueError: if shapes, dtypes or devices do not fit, or ``method`` is unknown.
+
+    All methods can be differentiated any number of times. "parallel" and "chunked" keep only a, h and h0 for
+    the backward pass; ``torch.func.vmap`` can go through "loop" only.
+    """
+    _check(a, b, h0, method)
+    if b.shape[1] == 0:
+        return a * b  # nothing to walk; the product keeps the empty result on the gradient's graph
+    if h0 is None:
+        h0 = torch.zeros_like(b[:, 0])
+    if method == "loop":
+        return _loop(a, b, h0, reverse)
+    solved: Tensor = _Scan.apply(a, b, h0, method, reverse)  # type: ignore[no-untyped-call]  # torch's
+    return solved
+
+
+def _loop(a: Tensor, b: Tensor, h: Tensor, reverse: bool) -> Tensor:
+    steps = list(
+        zip(a.unbind(1), b.unbind(1), strict=True)
+    )  # unbind: its backward is one stack, not T of them
+    states = []
+    for a_t, b_t in reversed(steps) if reverse else steps:
+        h = a_t * h + b_t
+        states.append(h)
+    return torch.stack(states[::-1] if reverse else states, dim=1)
+
+
+def associative_scan(
+    combine: Callable[[Elements, Elements], Elements], elements: Elements, dim: int
+) -> Elements:
+    """All prefixes e[0], e[0]∘e[1], e[0]∘e[1]∘e[2], … of an associative operation, by a tree.
+
+    Neighbours are combined into pairs, the pairs are scanned by the same rule, and the prefixes that end
+    between pairs are filled in: about 2 log2 T dependent calls of ``combine``, on about 2 T elements in all.
+
+    Args:
+        combine: ``combine(earlier, later)`` of two tuples like ``elements``, acting on each position along
+            ``dim`` alone; associative, not necessarily commutative.
+        elements: tensors that have the same length T along ``dim``.
+        dim: the time axis.
+
+    Returns:
+        Tensors of the same shapes: position t holds the combination of the elements 0 to t.
+
+    Raises:
+        ValueError: if ``elements`` is empty or the lengths along ``dim`` differ.
+
+    Source: Blelloch 1990, section 1.2 (up-sweep and down-sweep), here inclusive and recursive.
+
+    >>> arrivals = torch.tensor([3.0, 1.0, 4.0, 1.0, 5.0])
+    >>> associative_scan(lambda x, y: (torch.maximum(x[0], y[0]),), (arrivals,), dim=0)[0].tolist()
+    [3.0, 3.0, 4.0, 4.0, 5.0]
+    """
+    lengths = [e.shape[dim] for e in elements]
+    if len(set(lengths)) != 1:
+        raise ValueError(
+            f"`elements` have lengths {lengths} along dim {dim}; they need one length, and one tensor"
+        )
+    return _tree(combine, elements, dim % elements[0].ndim)
+
+
+def _tree(combine: Callable[[Elements, Elements], Elements], elements: Elements, dim: int) -> Elements:
+    T = elements[0].shape[dim]
+    if T < 2:
+        return elements
+    pairs = combine(_every_second(elements, 0, T - 1, dim), _every_second(elements, 1, T, dim))
+    odd = _tree(combine, pairs, dim)  # the prefixes that end at 1, 3, 5, …
+    before = tuple(o.narrow(dim, 0, (T - 1) // 2) for o in odd)
+    filled = combine(before, _every_second(elements, 2, T, dim))  # … at 2, 4, 6, …
+    first = (e.narrow(dim, 0, 1) for e in elements)
+    even = (torch.cat(ends, dim) for ends in zip(first, filled, strict=True))
+    return tuple(_interleave(e, o, dim) for e, o in zip(even, odd, strict=True))
+
+
+def _every_second(elements: Elements, start: int, stop: int, dim: int) -> Elements:
+    return tuple(e[(slice(None),) * dim + (slice(start, stop, 2),)] for e in elements)
+
+
+def _interleave(even: Tensor, odd: Tensor, dim: int) -> Tensor:
+    n = odd.shape[dim]
+    paired = torch.stack((even.narrow(dim, 0, n), odd), dim + 1).flatten(dim, dim + 1)
+    return paired if even.shape[dim] == n else torch.cat((paired, even.narrow(dim, n, 1)), dim)
+
+
+def _parallel(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
+    if reverse:
+        return _parallel(a.flip(1), b.flip(1), h0, False).flip(1)
+
+    def compose(earlier: Elements, later: Elements) -> Elements:
+        (a1, b1), (a2, b2) = earlier, later
+        return a2 * a1, torch.addcmul(b2, a2, b1)
+
+    decay, h = associative_scan(compose, (a, b), dim=1)
+    return torch.addcmul(h, decay, h0.unsqueeze(1))
+
+
+def _walk(a: Tensor, b: Tensor, h: Tensor, out: Tensor, reverse: bool) -> Tensor:
+    """The loop again, along the last axis but one and into ``out``; returns the last state."""
+    T = b.shape[-2]
+    for t in reversed(range(T)) if reverse else range(T):
+        h = torch.addcmul(b[..., t, :], a[..., t, :], h, out=out[..., t, :])
+    return h
+
+
+def _chunked(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
+    B, T, D = b.shape
+    L = math.isqrt(T)  # steps in a chunk; T // L chunks, so both walks have about √T steps
+    h = torch.empty_like(b, memory_format=torch.contiguous_format)
+
+    # The T % L steps that fill no chunk come first in walking order.
+    ragged, whole = (
+        (slice(T - T % L, T), slice(0, T - T % L)) if reverse else (slice(0, T % L), slice(T % L, T))
+    )
+    state = _walk(a[:, ragged], b[:, ragged], h0, h[:, ragged], reverse)
+
+    # From here on (B, T // L, L, D): each operation advances all chunks by one step.
+    a, b, out = (x[:, whole].view(B, T // L, L, D) for x in (a, b, h))
+
+    # First walk: what each chunk does as a whole, end = decay * start + end_from_zero.
+    decay = torch.ones_like(a[:, :, 0])
+    end = torch.zeros_like(b[:, :, 0])
+    for t in reversed(range(L)) if reverse else range(L):
+        decay.mul_(a[:, :, t])
+        torch.addcmul(b[:, :, t], a[:, :, t], end, out=end)
+
+    # The chunks' ends, one after the other; each is where the next chunk starts.
+    ends = torch.empty_like(end)
+    _walk(decay, end, state, ends, reverse)
+    state = state.unsqueeze(1)
+    starts = torch.cat((ends[:, 1:], state) if reverse else (state, ends[:, :-1]), dim=1)
+
+    # Second walk, from the right starts.
+    _walk(a, b, starts, out, reverse)
+    return h
+
+
+class _Scan(torch.autograd.Function):
+    """The fast methods; their gradient is one scan against time instead of a graph of all operations."""
+
+    @staticmethod
+    def forward(a: Tensor, b: Tensor, h0: Tensor, method: Method, reverse: bool) -> Tensor:
+        return (_parallel if method == "parallel" else _chunked)(a, b, h0, reverse)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
+        a, _, h0, ctx.method, ctx.reverse = inputs
+        ctx.save_for_backward(a, h0, output)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
+        """G[t] = grad[t] + conj(a[t+1]) G[t+1]; then dL/db = G and dL/da[t] = G[t] conj(h[t-1])."""
+        a, h0, h = ctx.saved_tensors
+        if ctx.reverse:  # the walk began at the end: swap the two ends of every slice
+            first, but_first, last, but_last = slice(-1, None), slice(0, -1), slice(0, 1), slice(1, None)
+        else:
+            first, but_first, last, but_last = slice(0, 1), slice(1, None), slice(-1, None), slice(0, -1)
+
+        def join(early: Tensor, late: Tensor) -> Tensor:
+            return torch.cat((late, early) if ctx.reverse else (early, late), dim=1)
+
+        a, G_last = a.conj(), grad[:, last]
+        G_early = scan(
+            a[:, but_first], grad[:, but_last], G_last[:, 0], method=ctx.method, reverse=not ctx.reverse
+        )
+        G = join(G_early, G_last)
+        h_before = join(h0[:, None], h[:, but_last])
+        return G * h_before.conj(), G, (a[:, first] * G[:, first]).squeeze(1), None, None
+
+
+def _check(a: Tensor, b: Tensor, h0: Tensor | None, method: str) -> None:
+    if method not in ("loop", "parallel", "chunked"):
+        raise ValueError(f'`method` is {method!r}; it is "loop", "parallel" or "chunked"')
+    if b.ndim != 3:
+        raise ValueError(f"`b` has shape {tuple(b.shape)}; it is (B, T, D)")
+    if a.shape != b.shape:
+        raise ValueError(f"`a` has shape {tuple(a.shape)} but `b` has {tuple(b.shape)}; both are (B, T, D)")
+    if not (b.is_floating_point() or b.is_complex()):
+        raise ValueError(f"`b` has dtype {b.dtype}; it is real or complex floating point")
+    if h0 is not None and h0.shape != (b.shape[0], b.shape[2]):
+        raise ValueError(f"`h0` has shape {tuple(h0.shape)}; for `b` of {tuple(b.shape)} it is (B, D)")
+    for name, x in (("a", a), ("h0", h0)):
+        if x is not None and (x.dtype, x.device) != (b.dtype, b.device):
+            raise ValueError(
+                f"`{name}` is {x.dtype} on {x.device} but `b` is {b.dtype} on {b.device}; they must agree"
+            )
