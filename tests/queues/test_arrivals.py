@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from seqdocs.queues import arrivals
+
+BAD = [
+    (lambda: arrivals.poisson(0.0, 3, seed=0), "`rate` is 0.0 per second but must be finite and above 0"),
+    (lambda: arrivals.poisson(float("nan"), 3, seed=0), "`rate` is nan per second"),
+    (lambda: arrivals.poisson(1.0, -1, seed=0), "`count` is -1 requests but must be at least 0"),
+    (lambda: arrivals.deterministic(-2.0, 3), "`rate` is -2.0 per second"),
+    (lambda: arrivals.exponential(-1.0, 3, seed=0), "`mean` is -1.0 seconds"),
+    (lambda: arrivals.mix([1, 2], [1.0], 3, seed=0), "`sizes` has 2 kinds but `shares` has 1"),
+    (lambda: arrivals.mix([], [], 3, seed=0), "`sizes` has 0 kinds"),
+    (lambda: arrivals.mix([1, 0], [1, 1], 3, seed=0), "`sizes` is 0 in one of its places"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), BAD, ids=[words for _, words in BAD])
+def test_bad_arguments_are_named(call, words):
+    with pytest.raises(ValueError, match="^" + words):
+        call()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 7, 63])
+def test_arrivals_are_counted_and_never_go_down(count):
+    for times in (arrivals.poisson(3.0, count, seed=1), arrivals.deterministic(3.0, count)):
+        assert times.shape == (count,)
+        assert times.dtype == torch.float64
+        assert (times.diff() >= 0).all()
+
+
+def test_the_same_seed_gives_the_same_run_and_another_seed_another():
+    first, again, other = (arrivals.poisson(2.0, 50, seed=seed) for seed in (4, 4, 5))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+
+
+def test_poisson_gaps_have_mean_and_spread_of_an_exponential():
+    gaps = arrivals.poisson(5.0, 100_000, seed=2).diff()
+    # the standard error of a mean of n exponentials is mean / sqrt(n), of their spread about sqrt(2) of that
+    assert abs(float(gaps.mean()) - 0.2) < 4 * 0.2 / 100_000**0.5
+    assert abs(float(gaps.std()) - 0.2) < 4 * 2**0.5 * 0.2 / 100_000**0.5
+
+
+def test_a_mix_has_its_shares():
+    drawn = arrivals.mix([16.0, 160.0], [9.0, 1.0], 40_000, seed=3)
+    share = float((drawn == 160.0).double().mean())
+    assert abs(share - 0.1) < 4 * (0.1 * 0.9 / 40_000) ** 0.5
+    assert set(drawn.tolist()) == {16.0, 160.0}

@@ -1,0 +1,82 @@
+import pytest
+import torch
+
+from seqdocs.queues import arrivals, lindley, theory, trace
+
+# Mean waits in service times at five loads: textbook values of rho / (1 - rho) and half of it.
+LOADS = [(0.5, 1.0), (0.7, 7 / 3), (0.8, 4.0), (0.9, 9.0), (0.95, 19.0)]
+
+BAD = [
+    (
+        lambda: theory.mm1_wait(5.0, 4.0),
+        "`arrival_rate` is 5 per second .* load 1.25, but a queue has a mean wait",
+    ),
+    (lambda: theory.md1_wait(4.0, 4.0), "`arrival_rate` is 4 per second .* load 1, but"),
+    (
+        lambda: theory.mm1_wait(-1.0, 4.0),
+        "`arrival_rate` is -1.0 per second but must be finite and at least 0",
+    ),
+    (lambda: theory.mm1_wait(1.0, 0.0), "`service_rate` is 0.0 per second but must be finite and above 0"),
+    (lambda: theory.mm1_wait(float("inf"), 4.0), "`arrival_rate` is inf per second"),
+    (lambda: theory.utilisation(1.0, -4.0), "`service_rate` is -4.0 per second"),
+    (lambda: theory.mg1_wait(1.0, 0.5, 0.2), "`service_second_moment` is 0.2 but the mean of a square"),
+    (lambda: theory.mg1_wait(1.0, -0.5, 0.3), "`service_mean` is -0.5 seconds"),
+    (lambda: theory.wait_given_ahead(-1, 0.5), "`ahead` is -1 requests"),
+    (lambda: theory.littles_law(1.0, -0.5), "`time_in_system` is -0.5 seconds"),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), BAD, ids=[words for _, words in BAD])
+def test_bad_arguments_get_one_sentence(call, words):
+    with pytest.raises(ValueError, match="^" + words) as caught:
+        call()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("load", "services"), LOADS)
+def test_waits_at_textbook_loads(load, services):
+    assert theory.mm1_wait(load * 8.0, 8.0) * 8.0 == pytest.approx(services, rel=1e-12)
+    assert theory.md1_wait(load * 8.0, 8.0) * 8.0 == pytest.approx(services / 2, rel=1e-12)
+
+
+def test_nobody_waits_when_nobody_comes():
+    assert theory.mm1_wait(0.0, 2.0) == theory.md1_wait(0.0, 2.0) == 0.0
+
+
+def exponential(count):
+    return arrivals.exponential(0.1, count, seed=11), theory.mm1_wait(7.0, 10.0)
+
+
+def equal(count):
+    return torch.full((count,), 0.1, dtype=torch.float64), theory.md1_wait(7.0, 10.0)
+
+
+def mixed(count):
+    sizes, shares = torch.tensor([0.05, 0.55]), torch.tensor([0.9, 0.1])
+    second = float((shares * sizes**2).sum())
+    drawn = arrivals.mix(sizes.tolist(), shares.tolist(), count, seed=11)
+    return drawn, theory.mg1_wait(7.0, float((shares * sizes).sum()), second)
+
+
+@pytest.mark.parametrize("kind", [exponential, equal, mixed])
+def test_a_long_simulated_run_has_the_mean_wait_of_the_closed_form(kind):
+    count, batches = 1_000_000, 50
+    services, expected = kind(count)
+    waits = lindley.waits(arrivals.poisson(7.0, count, seed=12), services, method="cumulative")
+    # Neighbours wait alike, so the error is estimated from means of batches far longer than a busy period.
+    means = waits.reshape(batches, -1).mean(1)
+    error = float(means.std()) / batches**0.5
+    assert abs(float(means.mean()) - expected) < 4 * error
+    assert error < 0.03 * expected  # or the check above would pass for anything
+
+
+def test_waits_given_the_number_ahead_follow_the_line_for_exponential_services():
+    services, _ = exponential(400_000)
+    when = arrivals.poisson(7.0, len(services), seed=13)
+    run = trace.fifo(when, services, method="cumulative")
+    ahead, waits = trace.ahead_on_arrival(run), trace.waits(run)
+    for n in range(5):
+        seen = waits[ahead == n]
+        error = max(float(seen.std()) / len(seen) ** 0.5, 1e-12)
+        # neighbours share some of those ahead, so they are not independent: allow twice the usual four errors
+        assert abs(float(seen.mean()) - theory.wait_given_ahead(n, 0.1)) < 8 * error
