@@ -1,0 +1,146 @@
+"""``@experiment``: a function that measures, whose call returns one run per device.
+
+The same call has three modes, chosen by the environment:
+
+- nothing set: it measures on what this machine has, in this process; ``python plot_x.py`` works alone,
+anywhere;
+- ``SEQDOCS_SHOWN=path``: it returns the stored runs that the site shows (see :mod:`seqdocs.bench.shown`);
+- ``SEQDOCS_SMALL=1``: it measures with the ``small`` parameters, for tests; nothing is stored in any mode
+here.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from collections.abc import Callable, Collection, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from seqdocs.bench import machine
+from seqdocs.bench.perform import defaults, perform
+from seqdocs.bench.record import SCHEMA, Record
+from seqdocs.bench.run import Run
+from seqdocs.bench.shown import Shown
+
+DEVICES = ("cpu", "cuda")
+SECONDS = 60.0
+MEMORY_GB = 4.0
+
+
+def example_name(file: str) -> str:
+    """Return the example a script is: its folder's name and its own, without ``.py``.
+
+    >>> example_name("gallery/recurrence/plot_gru.py")
+    'recurrence/plot_gru'
+    """
+    path = Path(file)
+    return f"{path.resolve().parent.name}/{path.stem}"
+
+
+class Experiment:
+    """A decorated function; calling it returns its runs."""
+
+    def __init__(
+        self, function: Callable[..., Any], small: Mapping[str, Any], devices: Collection[str]
+    ) -> None:
+        functools.update_wrapper(self, function)
+        self.function = function
+        self.params = defaults(function)
+        self.name = function.__name__
+        self.file = function.__code__.co_filename
+        self.devices = tuple(devices)
+        self.small = self._known(small, "small")
+
+    def __call__(self, **overrides: Any) -> tuple[Run, ...]:
+        """Return one run per device: stored ones in the site build, else measured here and now.
+
+        Args:
+            overrides: other parameters than the published ones; not in the site build.
+
+        Raises:
+            TypeError: if a parameter is unknown, or overridden in the site build.
+        """
+        self._known(overrides, "call")
+        shown = os.environ.get("SEQDOCS_SHOWN")
+        small = os.environ.get("SEQDOCS_SMALL") == "1"
+        if shown and not small:
+            if overrides:
+                raise TypeError(
+                    f"`{self.name}` is replayed from records and takes no parameters here; they are its defaults"
+                )
+            return self._replay(Path(shown))
+        params = self.params | (dict(self.small) if small else {}) | overrides
+        here = [device for device in self.devices if device in machine.devices()]
+        return tuple(self._measure(device, params, small) for device in here)
+
+    def _known(self, params: Mapping[str, Any], where: str) -> Mapping[str, Any]:
+        """Check that the function has all of these parameters."""
+        for key in params:
+            if key not in self.params:
+                there = ", ".join(self.params) or "none"
+                raise TypeError(f"{where}: `{self.name}` has no parameter `{key}`; it has {there}")
+        return params
+
+    def _replay(self, path: Path) -> tuple[Run, ...]:
+        shown = Shown.load(path)
+        if self.file.startswith("<"):  # a cell of a notebook: no script to name the example by
+            return shown.runs(shown.only_example_with(self.name), self.name)
+        return shown.runs(example_name(self.file), self.name)
+
+    def _measure(self, device: str, params: Mapping[str, Any], small: bool) -> Run:
+        print(f"measuring {self.name} · {machine.label(device)}", file=sys.stderr, flush=True)
+        measured = perform(self.function, device, params, machine.threads())
+        own = Path(self.file).resolve().parent
+        record: dict[str, Any] = {
+            "schema": SCHEMA,
+            "example": example_name(self.file),
+            "experiment": self.name,
+            "small": small,
+            "device": device,
+            "slug": machine.slug(device),
+            "machine": machine.facts(device, own if own.is_dir() else Path.cwd()),
+            "versions": machine.versions(),
+            "code": "",  # only a stored record is compared with code
+            "key": "",
+        }
+        return Run(cast(Record, record | measured))
+
+
+def experiment(
+    function: Callable[..., Any] | None = None,
+    *,
+    small: Mapping[str, Any] | None = None,
+    seconds: float = SECONDS,
+    memory_gb: float = MEMORY_GB,
+    devices: Collection[str] = DEVICES,
+) -> Any:
+    """Declare a function to be an experiment.
+
+    Its first parameter is the torch device; the others have defaults, the parameters of the published run. It
+    returns a dict of plain data.
+
+    Args:
+        function: the function, when the decorator is used without parentheses.
+        small: other values of some parameters, with which it takes a second or two; for tests.
+        seconds: limit of its run in the build. Like all options it is read from the script's text, so it is a
+            literal.
+        memory_gb: limit of the memory that its process has for itself, in 10⁹ bytes.
+        devices: where it can run, of ``cpu`` and ``cuda``.
+
+    Raises:
+        ValueError: if a limit is not positive or a device is unknown.
+        TypeError: if the function takes no device, a parameter lacks a default, or ``small`` names another
+            one.
+    """
+    for name, limit in (("seconds", seconds), ("memory_gb", memory_gb)):
+        if not limit > 0:
+            raise ValueError(f"`{name}` is {limit}; it must be above zero")
+    if not devices or isinstance(devices, str) or not set(devices) <= set(DEVICES):
+        raise ValueError(f"`devices` is {devices!r}; it must be a tuple of {' and '.join(DEVICES)}")
+
+    def decorate(inner: Callable[..., Any]) -> Experiment:
+        return Experiment(inner, small or {}, devices)
+
+    return decorate if function is None else decorate(function)
