@@ -41,7 +41,8 @@ nitpicky = True
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "fieldlist", "attrs_inline", "colon_fence"]
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
-nb_execution_cache_path = str(HERE / "_build" / "cells")
+nb_execution_cache_path = str(HERE / "_build" / "jupyter_cache")
+nb_execution_in_temp = True  # a cell that writes a file leaves nothing in the sources
 nb_execution_raise_on_error = True  # the default makes a failing cell a mere warning
 nb_execution_timeout = 120
 nb_execution_show_tb = True
@@ -87,6 +88,7 @@ nitpick_ignore_regex = [(r"py:.*", r"(torch|numpy|np|matplotlib|sphinx|docutils|
 bibtex_bibfiles = ["references.bib"]
 bibtex_default_style = "plain"
 bibtex_reference_style = "author_year"
+bibtex_cite_id = "cite-{key}"  # what fact boxes link to
 
 # -- HTML that is not a matter of taste
 html_copy_source = True
