@@ -1,0 +1,129 @@
+"""The language model with a cache is the language model without one."""
+
+import re
+
+import pytest
+import torch
+from torch import Tensor
+
+from seqdocs.models.language_model import CausalLM
+
+
+def model(tied: bool = True) -> CausalLM:
+    """Weights larger than the initialiser's, so that tokens really differ."""
+    torch.manual_seed(0)
+    net = CausalLM(vocabulary=11, context=12, width=8, layers=2, heads=2, tied=tied).double()
+    with torch.no_grad():
+        for parameter in net.parameters():
+            parameter.add_(torch.randn_like(parameter), alpha=0.5 if parameter.ndim > 1 else 0.05)
+    return net
+
+
+def prompt(B: int, T: int) -> Tensor:
+    torch.manual_seed(1)
+    return torch.randint(11, (B, T))
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("T", [1, 2, 7])
+@pytest.mark.parametrize("B", [1, 5])
+def test_prefill_and_decode_give_the_logits_of_the_whole_sequence(B: int, T: int, tied: bool) -> None:
+    net, tokens = model(tied), prompt(B, 12)
+    whole = net(tokens)
+    logits, cache = net.prefill(tokens[:, :T])
+    torch.testing.assert_close(logits, whole[:, T - 1], rtol=0, atol=1e-12)
+    for t in range(T, 12):
+        logits = net.decode(tokens[:, t], cache)
+        torch.testing.assert_close(logits, whole[:, t], rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("T", [1, 2, 7])
+@pytest.mark.parametrize("B", [1, 5])
+def test_greedy_generation_is_the_same_with_and_without_a_cache(B: int, T: int) -> None:
+    net, tokens = model(tied=False), prompt(B, T)
+    generated = net.generate(tokens, 13 - T)
+    assert torch.equal(generated, net.generate(tokens, 13 - T, cached=False))
+    assert torch.equal(generated[:, :T], tokens)
+    new = generated[:, T:].flatten().tolist()
+    assert len(set(new)) > 2  # one token for ever would prove little
+
+
+def test_sequences_of_a_batch_do_not_touch_each_other() -> None:
+    net, tokens = model(), prompt(3, 4)
+    together = net.generate(tokens, 5)
+    alone = [net.generate(tokens[i : i + 1], 5) for i in range(3)]
+    assert torch.equal(together, torch.cat(alone))
+
+
+def test_no_new_tokens_is_the_prompt() -> None:
+    assert torch.equal(model().generate(prompt(2, 3), 0), prompt(2, 3))
+
+
+def test_later_tokens_do_not_change_earlier_logits() -> None:
+    net, tokens = model(), prompt(1, 8)
+    changed = tokens.clone()
+    changed[:, 5:] = (changed[:, 5:] + 1) % 11
+    before, after = net(tokens), net(changed)
+    torch.testing.assert_close(before[:, :5], after[:, :5], rtol=0, atol=1e-14)
+    assert not torch.allclose(before[:, 5], after[:, 5])
+
+
+def test_positions_matter() -> None:
+    """The two orders hold the same tokens, and the last token is the same."""
+    net = model()
+    assert not torch.allclose(net(torch.tensor([[1, 2, 3]]))[:, -1], net(torch.tensor([[2, 1, 3]]))[:, -1])
+
+
+@pytest.mark.parametrize(("tied", "parameters"), [(True, 11 * 8), (False, 2 * 11 * 8)])
+def test_a_tied_head_has_no_parameters_of_its_own(tied: bool, parameters: int) -> None:
+    blocks = 2 * (12 * 8 * 8 + 13 * 8)  # attention 4 D², mlp 8 D²; their biases 9 D, norms 4 D
+    assert sum(p.numel() for p in model(tied).parameters()) == parameters + 12 * 8 + blocks + 2 * 8
+
+
+def test_every_parameter_gets_a_gradient() -> None:
+    net = model(tied=False)
+    net(prompt(2, 12)).logsumexp(-1).square().sum().backward()
+    assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in net.parameters())
+
+
+def test_the_cache_is_as_long_as_asked() -> None:
+    _, cache = model().prefill(prompt(2, 3), capacity=5)
+    assert [tuple(c.keys.shape) for c in cache] == [(2, 2, 5, 4)] * 2
+
+
+REFUSED = [
+    (lambda net: net(prompt(1, 13)), "`tokens` would reach position 13; the context is 12 positions"),
+    (lambda net: net(prompt(1, 3)[0]), "`tokens` is torch.int64 of shape (3,); it is integers, (B, T)"),
+    (lambda net: net(torch.zeros(1, 3)), "`tokens` is torch.float32 of shape (1, 3); it is integers, (B, T)"),
+    (lambda net: net.prefill(prompt(2, 0)), "the prompt has shape (2, 0); it is (B, T) with T ≥ 1"),
+    (
+        lambda net: net.generate(prompt(1, 5), 9),
+        "`new_tokens` is 9; after a prompt of 5 there is room for 8 at most",
+    ),
+    (
+        lambda net: net.generate(prompt(1, 5), -1),
+        "`new_tokens` is -1; after a prompt of 5 there is room for 8 at most",
+    ),
+    (
+        lambda net: net.generate(prompt(1, 14), 1),
+        "`new_tokens` is 1; after a prompt of 14 there is room for 0 at most",
+    ),
+    (
+        lambda net: net.decode(prompt(1, 1), net.prefill(prompt(1, 1))[1]),
+        "`token` has shape (1, 1); it is (B,), one token for each sequence",
+    ),
+    (
+        lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 3), capacity=3)[1]),
+        "the cache holds 3 positions; 3 and 1 more do not fit",
+    ),
+    (
+        lambda net: net.prefill(prompt(1, 4), capacity=3),
+        "the cache holds 3 positions; 0 and 4 more do not fit",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "words"), REFUSED)
+def test_a_wrong_argument_is_named(call, words: str) -> None:
+    with pytest.raises(ValueError, match="^" + re.escape(words) + "$"):
+        call(model())
