@@ -96,7 +96,14 @@ html_last_updated_fmt = None  # a date would change with every build
 html_baseurl = os.environ.get("READTHEDOCS_CANONICAL_URL", "")
 
 # -- look (theme, styles, templates, maths; edited by those who design)
+extensions += ["seqdocs.sphinxext.look", "seqdocs.sphinxext.widgets"]
 html_theme = "furo"
 html_title = "seqdocs"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
+html_css_files = [f"styles/{name}.css" for name in ("tokens", "layout", "prose", "entry", "gallery", "home", "print")]
+html_js_files = [("look.js", {"defer": "defer"})]
+html_math_renderer = "seqdocs"
+html_permalinks_icon = "#"
+pygments_style = "a11y-light"
+pygments_dark_style = "a11y-dark"

@@ -165,8 +165,13 @@ def _link_styles(app: Sphinx) -> None:
         app.add_css_file("katex/katex.min.css", priority=300)
 
 
-def setup(app: Sphinx) -> dict[str, Any]:
+def setup_maths(app: Sphinx) -> None:
     """Offer the renderer; ``html_math_renderer = "seqdocs"`` in conf.py chooses it."""
     app.add_html_math_renderer(RENDERER, (visit_math, None), (visit_math_block, None))
     app.connect("builder-inited", _link_styles)
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Be an extension of its own, for sites without the rest."""
+    setup_maths(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
