@@ -39,7 +39,7 @@ def check(root: Path) -> tuple[dict[str, Entry], list[Fault]]:
     faults += [*repeated_names(entries), *unknown_links(entries)]
     for key in ACYCLIC:
         faults += cycles(entries, key)
-    faults += [*unknown_sources(root, entries), *code_faults(root, entries)]
+    faults += [*source_faults(root, entries), *code_faults(root, entries)]
     whole = {stem: entry for stem, entry in entries.items() if all(getattr(entry, key) for key in REQUIRED)}
     return whole, sorted(faults)
 
@@ -117,16 +117,23 @@ def cycle_fault(entries: dict[str, Entry], key: str, cycle: list[str]) -> Fault:
     return Fault(entry.path, entry.line(key, path[1]), f"`{key}` goes in a circle: {' → '.join(path)}")
 
 
-def unknown_sources(root: Path, entries: dict[str, Entry]) -> list[Fault]:
-    """Every source is a key of the bibliography; without a bibliography that is the one fault."""
+def source_faults(root: Path, entries: dict[str, Entry]) -> list[Fault]:
+    """Every source is a key of the bibliography, and one of them is of the entry's year.
+
+    Without a bibliography that is the one fault.
+    """
     references, faults = read_bibliography(root)
     if faults and not references:
         return faults
     for entry in entries.values():
-        for key in entry.sources:
-            if key not in references:
-                message = f"{shown(key)} is not a key of {BIBLIOGRAPHY}{did_you_mean(key, references)}"
-                faults.append(Fault(entry.path, entry.line("sources", key), message))
+        unknown = [key for key in entry.sources if key not in references]
+        for key in unknown:
+            message = f"{shown(key)} is not a key of {BIBLIOGRAPHY}{did_you_mean(key, references)}"
+            faults.append(Fault(entry.path, entry.line("sources", key), message))
+        years = sorted({references[key].year for key in entry.sources if key in references})
+        if entry.year and years and not unknown and "" not in years and str(entry.year) not in years:
+            message = f"no source is from {entry.year}; they are from {', '.join(years)}"
+            faults.append(Fault(entry.path, entry.line("year"), message))
     return faults
 
 
@@ -140,7 +147,8 @@ def code_faults(root: Path, entries: dict[str, Entry]) -> list[Fault]:
     for entry in entries.values():
         script = f"{GALLERY}/{entry.example}.py"
         if entry.example and entry.example not in scripts:
-            message = f"there is no example {script}{did_you_mean(entry.example, scripts)}"
+            moved = [path for path in scripts if path.rpartition("/")[2] == entry.example.rpartition("/")[2]]
+            message = f"there is no example {script}{did_you_mean((moved or [entry.example])[0], scripts)}"
             faults.append(Fault(entry.path, entry.line("example"), message))
         for name in entry.implementation:
             line = entry.line("implementation", name)

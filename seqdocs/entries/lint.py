@@ -9,7 +9,7 @@ from pathlib import Path
 USAGE = """\
 usage: python -m seqdocs lint [ROOT]
 
-Check every entry below ROOT, a checkout (the one around the current folder if omitted); print a line per fault.
+Check every entry of the checkout ROOT (default: the one around the current folder); print a line per fault.
 Exit status: 0 without faults, 1 with faults, 2 when nothing could be checked.
 """
 

@@ -72,10 +72,7 @@ class Reader:
             node = yaml.compose(page.header or "", Loader=Loader)
         except yaml.MarkedYAMLError as error:
             if not page.tidied:
-                mark = error.problem_mark or error.context_mark
-                self.fault(
-                    mark.line + 2 if mark else 2, f"the header is not YAML: {error.problem or error.context}"
-                )
+                self.fault(line_of_error(error), f"the header is not YAML: {error.problem or error.context}")
             return {}
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             self.fault(2, f"the header is not YAML: {type(error).__name__}")
@@ -198,3 +195,10 @@ def type_of(node: yaml.Node) -> str:
 def line_of(node: yaml.Node) -> int:
     """Line in the file; the header's first line is line 2."""
     return int(node.start_mark.line) + 2
+
+
+def line_of_error(error: yaml.MarkedYAMLError) -> int:
+    """Line to repair: where an unclosed quote or bracket opens, else where reading stopped."""
+    opens = re.search("quoted|flow", error.context or "")
+    mark = (error.context_mark if opens else None) or error.problem_mark or error.context_mark
+    return int(mark.line) + 2 if mark else 2
