@@ -14,19 +14,16 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
 from seqdocs.bench import machine
+from seqdocs.bench.options import Options
 from seqdocs.bench.perform import defaults, perform
 from seqdocs.bench.record import SCHEMA, Record
 from seqdocs.bench.run import Run
 from seqdocs.bench.shown import Shown
-
-DEVICES = ("cpu", "cuda")
-SECONDS = 60.0
-MEMORY_GB = 4.0
 
 
 def example_name(file: str) -> str:
@@ -42,16 +39,14 @@ def example_name(file: str) -> str:
 class Experiment:
     """A decorated function; calling it returns its runs."""
 
-    def __init__(
-        self, function: Callable[..., Any], small: Mapping[str, Any], devices: Collection[str]
-    ) -> None:
+    def __init__(self, function: Callable[..., Any], options: Options) -> None:
         functools.update_wrapper(self, function)
         self.function = function
         self.params = defaults(function)
         self.name = function.__name__
         self.file = function.__code__.co_filename
-        self.devices = tuple(devices)
-        self.small = self._known(small, "small")
+        self.options = options
+        self._known(options.small, "small")
 
     def __call__(self, **overrides: Any) -> tuple[Run, ...]:
         """Return one run per device: stored ones in the site build, else measured here and now.
@@ -68,11 +63,11 @@ class Experiment:
         if shown and not small:
             if overrides:
                 raise TypeError(
-                    f"`{self.name}` is replayed from records and takes no parameters here; they are its defaults"
+                    f"`{self.name}` is replayed from records and takes no parameters here; they are fixed"
                 )
             return self._replay(Path(shown))
-        params = self.params | (dict(self.small) if small else {}) | overrides
-        here = [device for device in self.devices if device in machine.devices()]
+        params = self.params | (dict(self.options.small) if small else {}) | overrides
+        here = [device for device in self.options.devices if device in machine.devices()]
         return tuple(self._measure(device, params, small) for device in here)
 
     def _known(self, params: Mapping[str, Any], where: str) -> Mapping[str, Any]:
@@ -110,11 +105,7 @@ class Experiment:
 
 def experiment(
     function: Callable[..., Any] | None = None,
-    *,
-    small: Mapping[str, Any] | None = None,
-    seconds: float = SECONDS,
-    memory_gb: float = MEMORY_GB,
-    devices: Collection[str] = DEVICES,
+    **options: Any,
 ) -> Any:
     """Declare a function to be an experiment.
 
@@ -123,24 +114,18 @@ def experiment(
 
     Args:
         function: the function, when the decorator is used without parentheses.
-        small: other values of some parameters, with which it takes a second or two; for tests.
-        seconds: limit of its run in the build. Like all options it is read from the script's text, so it is a
-            literal.
-        memory_gb: limit of the memory that its process has for itself, in 10⁹ bytes.
-        devices: where it can run, of ``cpu`` and ``cuda``.
+        options: ``small``, ``seconds``, ``memory_gb`` and ``devices``, see
+            :class:`seqdocs.bench.options.Options`. The build reads them from the script's text, so each is
+            a literal.
 
     Raises:
-        ValueError: if a limit is not positive or a device is unknown.
-        TypeError: if the function takes no device, a parameter lacks a default, or ``small`` names another
-            one.
+        ValueError: if an option has a bad value.
+        TypeError: if an option is unknown, the function takes no device, a parameter lacks a default, or
+            ``small`` names another one.
     """
-    for name, limit in (("seconds", seconds), ("memory_gb", memory_gb)):
-        if not limit > 0:
-            raise ValueError(f"`{name}` is {limit}; it must be above zero")
-    if not devices or isinstance(devices, str) or not set(devices) <= set(DEVICES):
-        raise ValueError(f"`devices` is {devices!r}; it must be a tuple of {' and '.join(DEVICES)}")
+    checked = Options(**options)
 
     def decorate(inner: Callable[..., Any]) -> Experiment:
-        return Experiment(inner, small or {}, devices)
+        return Experiment(inner, checked)
 
     return decorate if function is None else decorate(function)

@@ -1,4 +1,12 @@
-"""What the site shows: for each experiment the runs, and the devices without any. One file, read by everything drawn."""
+"""What the site shows: for each experiment its runs and the devices without any.
+
+One file, ``shown.json``, that everything drawn reads and nothing else::
+
+    {"schema": 1, "experiments": {"section/plot_x:decay": {
+        "doc": its docstring, "line": where it stands in the script,
+        "runs": [{"stale": has the code changed since, "record": a record}, ...],
+        "missing": ["cuda"]}}}
+"""
 
 from __future__ import annotations
 
@@ -22,7 +30,7 @@ class Found:
 
 
 class Shown:
-    """The file ``shown.json``: ``{"schema", "experiments": {"section/plot_x:decay": {"runs", "missing", ...}}}``."""
+    """The file, read. Every question about an experiment or a path that is not there names what is."""
 
     def __init__(self, experiments: Mapping[str, Mapping[str, Any]]) -> None:
         self._experiments = experiments
@@ -102,7 +110,7 @@ class Shown:
         if run is None:
             there = ", ".join(run.device for run in runs) or "no device"
             raise ResultPathError(
-                f"{example}:{experiment} was not measured on {device or 'any device'}; on {there}"
+                f"{example}:{experiment} has no run on {device or 'any'}; it has runs on {there}"
             )
         return Found(run, run.at(inner))
 
@@ -111,7 +119,7 @@ class Shown:
         return self.find(path, device).value
 
     def stamp(self, example: str) -> str:
-        """Return a hash of everything that drawing this example depends on here: it changes when its runs do."""
+        """Return a hash of what an example shows; it changes when its runs do."""
         return digest({name: self._experiments[name] for name in self.experiments(example)})
 
 

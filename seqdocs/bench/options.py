@@ -1,0 +1,42 @@
+"""What ``@experiment(...)`` may say; read from the script's text by the build, and by Python when it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+DEVICES = ("cpu", "cuda")
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of an experiment, checked.
+
+    ``small`` are other values of some parameters, with which it takes a second or two, for tests.
+    ``seconds`` and ``memory_gb`` (10⁹ bytes that its process has for itself) limit its run in the build.
+    ``devices`` says where it can run.
+
+    Raises:
+        ValueError: if a limit is not positive, or a device is unknown, or ``small`` is no dict with string
+            keys.
+    """
+
+    small: Mapping[str, Any] = field(default_factory=dict)
+    seconds: float = 60.0
+    memory_gb: float = 4.0
+    devices: tuple[str, ...] = DEVICES
+
+    def __post_init__(self) -> None:
+        for name in ("seconds", "memory_gb"):
+            limit = getattr(self, name)
+            if isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0:
+                raise ValueError(f"`{name}` is {limit!r}; it must be a number above zero")
+        if not isinstance(self.small, Mapping) or not all(isinstance(key, str) for key in self.small):
+            raise ValueError(f"`small` is {self.small!r}; it must be a dict of parameters")
+        if (
+            not isinstance(self.devices, (tuple, list))
+            or not self.devices
+            or not set(self.devices) <= set(DEVICES)
+        ):
+            raise ValueError(f"`devices` is {self.devices!r}; it must be a tuple of {' and '.join(DEVICES)}")

@@ -1,0 +1,83 @@
+"""A folder of records: ``<section>/<example>/<experiment>.<slug>.<key>.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from seqdocs.bench.files import write_whole
+from seqdocs.bench.record import Record, RecordError, dumps, loads, validate
+
+
+class Store:
+    """Records under one folder.
+
+    A file that is damaged or belongs elsewhere is as good as none: it is left alone, and ``faults`` says in
+    one sentence each what was found.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.faults: dict[Path, str] = {}
+
+    def path(self, example: str, experiment: str, slug: str, key: str) -> Path:
+        """Return where the record of an experiment on a device lies."""
+        return self.folder / example / f"{experiment}.{slug}.{key}.json"
+
+    def write(self, record: Record) -> Path:
+        """Store a record, whole or not at all.
+
+        Raises:
+            RecordError: if it is none, or of a small run.
+        """
+        checked = validate(record)
+        if checked["small"]:
+            raise RecordError(f"{checked['experiment']}: a run with small parameters is not stored")
+        path = self.path(checked["example"], checked["experiment"], checked["slug"], checked["key"])
+        write_whole(path, dumps(checked))
+        return path
+
+    def read(self, path: Path) -> Record:
+        """Return the record in a file of this store.
+
+        Raises:
+            RecordError: if it is missing, damaged, or not the one that its name promises.
+        """
+        name = path.relative_to(self.folder).as_posix()
+        try:
+            record = validate(loads(path.read_text("utf8")))
+            if self.path(record["example"], record["experiment"], record["slug"], record["key"]) != path:
+                own = f"{record['example']}:{record['experiment']} on {record['slug']}"
+                raise RecordError(f"it belongs elsewhere: it is {own} with the key {record['key']}")
+            if record["small"]:
+                raise RecordError("it is of a run with small parameters")
+        except (OSError, ValueError, RecordError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            if isinstance(error, ValueError):
+                reason = "it is no JSON"
+            raise RecordError(f"record {name} is passed over: {reason}") from None
+        return record
+
+    def lookup(self, example: str, experiment: str, slug: str, key: str) -> Record | None:
+        """Return the record with this key, or None if there is none that can be read."""
+        path = self.path(example, experiment, slug, key)
+        return next(self._readable([path] if path.is_file() else []), None)
+
+    def all(self, example: str, experiment: str) -> list[Record]:
+        """Return every readable record of an experiment, the newest first."""
+        paths = sorted((self.folder / example).glob(f"{experiment}.*.json"))
+        return sorted(self._readable(paths), key=lambda record: record["created"], reverse=True)
+
+    def newest_of_each_device(self, example: str, experiment: str) -> dict[str, Record]:
+        """Return the newest record of each device, by slug, in the order of their slugs."""
+        newest: dict[str, Record] = {}
+        for record in self.all(example, experiment):
+            newest.setdefault(record["slug"], record)
+        return dict(sorted(newest.items()))
+
+    def _readable(self, paths: list[Path]) -> Iterator[Record]:
+        for path in paths:
+            try:
+                yield self.read(path)
+            except RecordError as error:
+                self.faults[path] = str(error)
