@@ -143,11 +143,14 @@ class CausalSelfAttention(nn.Module):
             (B, T, D).
 
         Raises:
-            ValueError: if ``x`` is not (B, T, D), or does not fit the cache.
+            ValueError: if the shape or dtype of ``x`` does not fit, or the cache is full.
         """
         D = self.in_proj_weight.shape[1]
         if x.ndim != 3 or x.shape[2] != D:
             raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {D})")
+        if x.dtype != self.in_proj_weight.dtype:
+            dtype = self.in_proj_weight.dtype
+            raise ValueError(f"`x` is {x.dtype} but the parameters are {dtype}; convert one of them")
         B, T, _ = x.shape
         qkv = F.linear(x, self.in_proj_weight, self.in_proj_bias)
         q, k, v = qkv.view(B, T, 3, self.heads, D // self.heads).permute(2, 0, 3, 1, 4)  # each (B, n, T, d)

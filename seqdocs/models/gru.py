@@ -1,4 +1,4 @@
-r"""Gated recurrent unit: the next state is a weighted mean of the last one and a candidate; no cell beside it.
+r"""Gated recurrent unit: the next state is a weighted mean of the last one and a candidate. It has no cell.
 
 Letters: B batch · T time · D input · H hidden.
 

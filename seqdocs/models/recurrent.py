@@ -71,7 +71,7 @@ class Recurrent(nn.Module):
             raise ValueError(f"`x` is {x.dtype} but the parameters are {dtype}; convert one of them")
 
     def check_state(self, name: str, state: Tensor | None, x: Tensor) -> Tensor:
-        """The state before the first step, (num_layers, B, H): zeros if None; ValueError if it is misshapen."""
+        """The state before the first step, (num_layers, B, H): zeros if None; ValueError if misshapen."""
         shape = (self.num_layers, x.shape[0], self.hidden_size)
         if state is None:
             return x.new_zeros(shape)

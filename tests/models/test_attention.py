@@ -117,6 +117,10 @@ REFUSED = [
     ),
     (lambda: CausalSelfAttention(8, 3), "`width` is 8 and `heads` is 3; heads must divide width"),
     (lambda: CausalSelfAttention(8, 2)(X[0]), "`x` has shape (3, 5, 4); it is (B, T, 8)"),
+    (
+        lambda: CausalSelfAttention(4, 2)(X[0].double()),
+        "`x` is torch.float64 but the parameters are torch.float32; convert one of them",
+    ),
     (lambda: KVCache(X, X, 4).extend(Z, Z), "the cache holds 5 positions; 4 and 2 more do not fit"),
     (
         lambda: KVCache(X, X).extend(X[:1], X[:1]),

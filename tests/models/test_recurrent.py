@@ -1,4 +1,4 @@
-"""RNN, LSTM and GRU are those of torch.nn: values, gradients, parameters loaded both ways, by either method."""
+"""RNN, LSTM and GRU are torch.nn's: values, gradients, parameters loaded both ways, by either method."""
 
 import re
 from collections.abc import Callable
