@@ -1,1 +1,56 @@
-"""The site's machinery: one component per module."""
+"""The site's machinery: one module per component, each with its own ``setup_<component>``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Set up every component; those that others build on come first."""
+    from seqdocs.sphinxext import (
+        api,
+        cards,
+        claims,
+        editlinks,
+        entry_index,
+        exports,
+        factbox,
+        figures,
+        gallery_order,
+        library,
+        links,
+        measured,
+        mirror,
+        navigation,
+        pagedata,
+        records,
+        refresh,
+        settings,
+        stale,
+        terms,
+    )
+
+    settings.setup_settings(app)
+    pagedata.setup_pagedata(app)
+    refresh.setup_refresh(app)
+    mirror.setup_mirror(app)
+    library.setup_library(app)
+    terms.setup_terms(app)
+    links.setup_links(app)
+    navigation.setup_navigation(app)
+    factbox.setup_factbox(app)
+    cards.setup_cards(app)
+    entry_index.setup_entry_index(app)
+    records.setup_records(app)
+    measured.setup_measured(app)
+    claims.setup_claims(app)
+    figures.setup_figures(app)
+    gallery_order.setup_gallery_order(app)
+    stale.setup_stale(app)
+    api.setup_api(app)
+    editlinks.setup_editlinks(app)
+    exports.setup_exports(app)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

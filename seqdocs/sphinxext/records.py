@@ -1,0 +1,98 @@
+"""The records the site shows, for the components that put numbers on a page.
+
+A page notes which experiments it shows, so that a record that changed draws exactly those pages again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+
+from seqdocs.bench.record import RecordError
+from seqdocs.bench.run import ResultPathError, Run
+from seqdocs.bench.show import show_interval
+from seqdocs.bench.shown import Found, Shown
+from seqdocs.sphinxext.library import library
+from seqdocs.sphinxext.pagedata import note, noted
+from seqdocs.sphinxext.refresh import shows
+from seqdocs.sphinxext.settings import Host, settings
+
+USED = "experiments"
+MissingError = (RecordError, ResultPathError)  # both say in one sentence what is missing
+
+
+def records(host: Host) -> Shown:
+    """The records of this build.
+
+    Raises:
+        RecordError: if there is no such file, or it is damaged.
+    """
+    return Shown.load(settings(host).shown_path)
+
+
+def full_path(host: Host | None, docname: str, path: str) -> str:
+    """Complete a path: in an entry, one that names no example means the entry's own.
+
+    >>> full_path(None, "index", "recurrence/plot_gru:decay.left")
+    'recurrence/plot_gru:decay.left'
+    """
+    if ":" in path:
+        return path
+    entry = library(host).of_page(docname) if host else None
+    if entry is None:
+        raise ResultPathError(
+            f"`{path}` names no example; outside of an entry a path reads section/plot_x:{path}"
+        )
+    return f"{entry.example}:{path}"
+
+
+def split_path(path: str) -> tuple[str, str]:
+    """The example and the experiment of a complete path.
+
+    >>> split_path("recurrence/plot_gru:decay.left.2")
+    ('recurrence/plot_gru', 'decay')
+    """
+    example, _, rest = path.partition(":")
+    return example, rest.partition(".")[0]
+
+
+def note_use(env: BuildEnvironment, docname: str, path: str) -> None:
+    """Remember that a page shows something at a path, complete or not."""
+    used = noted(env, docname, USED, [])
+    note(env, docname, USED, sorted({*used, path}))
+
+
+def shown_of_records(app: Sphinx, docname: str) -> object:
+    """What a page shows of the records: for each path all runs of its experiment, values and circumstances."""
+    state: list[object] = []
+    for path in noted(app.env, docname, USED, []):
+        try:
+            example, experiment = split_path(full_path(app, docname, path))
+            runs = records(app).runs(example, experiment)
+            found = [(run.record["key"], run.record["created"], run.stale) for run in runs]
+            state.append((path, found, records(app).missing(example, experiment)))
+        except MissingError as error:
+            state.append((path, str(error)))
+    return state
+
+
+def find(host: Host, docname: str, path: str) -> Found:
+    """The leaf at a path, from the first device that the site shows.
+
+    Raises:
+        RecordError, ResultPathError: if there is none.
+    """
+    return records(host).find(full_path(host, docname, path))
+
+
+def provenance(run: Run, leaf: Any = None) -> str:
+    """Where a number comes from, in a line: its interval, the machine, the versions, the day."""
+    between = show_interval(leaf)
+    return " · ".join([*([f"interval {between}"] if between else []), run.caption])
+
+
+def setup_records(app: Sphinx) -> None:
+    """Let changed records draw pages again."""
+    shows(app, shown_of_records)

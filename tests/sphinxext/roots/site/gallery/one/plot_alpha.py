@@ -1,0 +1,29 @@
+"""
+Alpha, drawn
+============
+
+See :term:`Beta`.
+"""
+
+import matplotlib.pyplot as plt
+import toyhelp
+
+from seqdocs.bench.experiment import experiment
+from seqdocs.toy import double
+
+
+@experiment
+def timing(device):
+    return {"time": double(1)}
+
+
+# %%
+# The figure.
+with open(toyhelp.LOG, "a") as log:
+    log.write("alpha\n")
+runs = timing()
+fig, ax = plt.subplots(layout="constrained")
+ax.plot([1, 2], [runs[0]["time"]["value"], 2.0], color="black")
+ax.set(xlabel="step", ylabel="time (s)")
+fig.seqdocs_alt = "A line that rises from the measured time to two seconds."
+fig.seqdocs_caption = "Time for $x$ steps."
