@@ -27,20 +27,25 @@ class Summary:
 
     measured: int = 0
     replayed: int = 0  # had a record already
-    elsewhere: int = 0  # shown from a committed record of a device that is not here
-    failed: list[Failure] = field(default_factory=list)
+    recorded: int = 0  # shown from a committed record of a device that is not here
+    failures: list[Failure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # records that were passed over
     seconds: float = 0.0
     shown: Path | None = None
 
     @property
+    def failed(self) -> int:
+        """How many experiments or scripts have a failure."""
+        return len(self.failures)
+
+    @property
     def status(self) -> int:
         """0 if every experiment has its record, else 1."""
-        return 1 if self.failed else 0
+        return 1 if self.failures else 0
 
     def __str__(self) -> str:
-        counts = f"{self.measured} measured, {self.replayed} replayed, {self.elsewhere} recorded elsewhere"
-        return f"experiments: {counts}, {len(self.failed)} failed · {self.seconds:.0f} s"
+        counts = f"{self.measured} measured, {self.replayed} replayed, {self.recorded} recorded elsewhere"
+        return f"experiments: {counts}, {self.failed} failed · {self.seconds:.0f} s"
 
 
 class Progress:
@@ -164,7 +169,7 @@ def run_all(
     if device is not None and device not in machine.devices():
         raise PlanError(f"there is no `{device}` here; this machine has {', '.join(machine.devices())}")
     found, broken = cases(root)
-    summary = Summary(failed=list(broken))
+    summary = Summary(failures=list(broken))
     for failure in broken:
         print(f"failed: {failure}", file=stream, flush=True)
     store = Store(out or own_store(root))
@@ -180,7 +185,7 @@ def run_all(
             _measure_all(
                 due(), store, summary, stream
             )  # asked again: another run may have measured meanwhile
-    summary.replayed = len(wanted) - summary.measured - (len(summary.failed) - len(broken))
+    summary.replayed = len(wanted) - summary.measured - (summary.failed - len(broken))
     committed = Store(root / "records")
     if out is None:
         _show(root, found, store, committed, summary)
@@ -205,7 +210,7 @@ def _measure_all(due: list[tuple[Case, str]], store: Store, summary: Summary, st
         finally:
             progress.end(time.monotonic() - start, " · failed" if failure else "")
         if failure:
-            summary.failed.append(failure)
+            summary.failures.append(failure)
             print(f"failed: {failure}", file=stream, flush=True)
         else:
             summary.measured += 1
@@ -216,7 +221,7 @@ def _show(root: Path, found: list[Case], own: Store, committed: Store, summary: 
     experiments = shown(found, own, committed)
     here = {machine.slug(device) for device in machine.devices()}
     slugs = [run["record"]["slug"] for about in experiments.values() for run in about["runs"]]
-    summary.elsewhere = sum(slug not in here for slug in slugs)
+    summary.recorded = sum(slug not in here for slug in slugs)
     summary.shown = own_store(root) / "shown.json"
     text = dump(experiments)
     if not summary.shown.is_file() or summary.shown.read_text("utf8") != text:
