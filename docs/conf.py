@@ -55,8 +55,6 @@ sphinx_gallery_conf = {
     "gallery_dirs": ["gallery"],
     "filename_pattern": r"plot_",
     "image_scrapers": ("seqdocs.sphinxext.gallery_figures.scrape",),
-    "subsection_order": "seqdocs.sphinxext.gallery_order.section_key",
-    "within_subsection_order": "seqdocs.sphinxext.gallery_order.ExampleKey",
     "doc_module": ("seqdocs",),
     "backreferences_dir": "gallery/backreferences",
     "nested_sections": True,
