@@ -1,0 +1,199 @@
+"""
+Sequential models
+=================
+
+One input, six ways to read it: a window, three recurrences, a scan and attention. How long does each take as the
+sequence grows, how much memory does it hold, how many steps must happen one after the other, and where do they swap?
+"""
+
+# %%
+# Six models of one width
+# -----------------------
+# Each maps (B, T, D) to (B, T, D) and is causal. ``torch.nn``'s fused recurrences run beside ours: the strongest
+# stock baseline is always in the figure.
+
+import functools
+import math
+
+import torch
+
+from seqdocs.bench import figures
+from seqdocs.bench.experiment import experiment
+from seqdocs.bench.memory import peak_memory
+from seqdocs.bench.quantity import quantity, table, verdict
+from seqdocs.bench.timing import compare
+from seqdocs.models.attention import CausalSelfAttention
+from seqdocs.models.cost import path_length, sequential_steps
+from seqdocs.models.feedforward import WindowFeedforward
+from seqdocs.models.gru import GRU
+from seqdocs.models.linear_rnn import LinearRNN
+from seqdocs.models.lstm import LSTM
+from seqdocs.models.rnn import RNN
+
+
+def models(width, device):
+    """The six models, and torch's own recurrences, at one width."""
+    torch.manual_seed(0)
+    made = {
+        "feedforward": WindowFeedforward(8, width, width),
+        "rnn": RNN(width, width),
+        "lstm": LSTM(width, width),
+        "gru": GRU(width, width),
+        "linear": LinearRNN(width, width),
+        "attention": CausalSelfAttention(width, 4),
+        "torch rnn": torch.nn.RNN(width, width, batch_first=True),
+        "torch lstm": torch.nn.LSTM(width, width, batch_first=True),
+        "torch gru": torch.nn.GRU(width, width, batch_first=True),
+    }
+    return {name: net.to(device) for name, net in made.items()}
+
+
+def output(net, x):
+    """The outputs alone: recurrences also return their last state."""
+    out = net(x)
+    return out[0] if isinstance(out, tuple) else out
+
+
+@torch.no_grad()
+def forward_pass(net, x):
+    """Forward alone, as in inference."""
+    return output(net, x)
+
+
+def training_step(net, x):
+    """Forward and backward of one model on one input."""
+    net.zero_grad(set_to_none=True)
+    output(net, x).square().mean().backward()
+
+
+# %%
+# Time against length
+# -------------------
+# All models are timed in one run, in random order, round after round; each point is the median.
+
+
+def slope(lengths, seconds):
+    """Exponent of the growth over the last doubling: 1 is linear, 2 is quadratic."""
+    return math.log(seconds[-1] / seconds[-2]) / math.log(lengths[-1] / lengths[-2])
+
+
+def swap(lengths, one, other):
+    """The first length at which two time curves cross, solved between measured points on logarithmic scales."""
+    gaps = [math.log(a / b) for a, b in zip(one, other, strict=True)]
+    for index in range(len(gaps) - 1):
+        if gaps[index] * gaps[index + 1] < 0:
+            share = gaps[index] / (gaps[index] - gaps[index + 1])
+            return lengths[index] * (lengths[index + 1] / lengths[index]) ** share
+    return None
+
+
+@experiment(small={"lengths": (8, 16), "width": 16, "batch": 2}, seconds=240, memory_gb=4)
+def speed(device, lengths=(16, 64, 256, 1024, 2048), width=64, batch=4):
+    """Seconds per forward pass and per training step, for every model and length; where two curves cross."""
+    curves = {"forward": {}, "training": {}}
+    for length in lengths:
+        x = torch.randn(batch, length, width, device=device)
+        nets = models(width, device)
+        for mode, call in (("forward", forward_pass), ("training", training_step)):
+            candidates = {name: functools.partial(call, net, x) for name, net in nets.items()}
+            times = compare(candidates, agree=False, baseline="rnn", max_seconds=2.0)["times"]
+            for name, timed in times.items():
+                curves[mode].setdefault(name, []).append(timed["median"]["value"])
+    speedup = {name: timed["speedup"] for name, timed in times.items()}  # of the last: training, longest
+    slopes = {name: slope(lengths, curve) for name, curve in curves["training"].items()}
+    rows = []
+    for name in nets:
+        if name != "attention":
+            found = [swap(lengths, curves[mode]["attention"], curves[mode][name]) for mode in curves]
+            rows.append([f"attention and {name}", *(quantity(round(at), "tokens") if at else "none in range" for at in found)])
+    return {
+        "lengths": list(lengths),
+        "curves": curves,
+        "swaps": table(["pair", "forward", "training step"], rows),
+        "slopes": {name: quantity(value, "") for name, value in slopes.items()},
+        "longest": quantity(lengths[-1], "tokens"),
+        "speedup": speedup,
+        "claims": {
+            "s3-09": verdict(
+                "holds" if 0.7 < slopes["rnn"] < 1.3 else "refuted",
+                f"doubling the length to {lengths[-1]} tokens multiplies the time of a training step by "
+                f"{2 ** slopes['rnn']:.1f} for the RNN, by {2 ** slopes['attention']:.1f} for attention",
+            ),
+        },
+    }
+
+
+STYLE = {"torch rnn": ("rnn", "--"), "torch lstm": ("lstm", "--"), "torch gru": ("gru", "--")}
+
+
+def style(name):
+    """Colour by model; torch's own recurrences are dashed."""
+    key, dash = STYLE.get(name, (name, "-"))
+    return {"color": figures.COLOURS[key], "linestyle": dash, "marker": "o", "markersize": 3}
+
+
+timed = speed()
+for run in timed:
+    last = {name: curve[-1] * 1e3 for name, curve in run["curves"]["training"].items()}
+    fig, (left, right) = figures.figure(
+        alt=f"Milliseconds against sequence length for nine models, forward and training step. At {run['lengths'][-1]} "
+        "tokens a training step takes " + ", ".join(f"{name} {value:.3g} ms" for name, value in last.items()) + ".",
+        caption="Time of one forward pass and of one training step against sequence length.",
+        run=run,
+        columns=2,
+    )
+    for axes, mode, title in ((left, "forward", "Forward"), (right, "training", "Forward and backward")):
+        for name, curve in run["curves"][mode].items():
+            axes.plot(run["lengths"], [1e3 * value for value in curve], label=name, **style(name))
+        axes.set(xscale="log", yscale="log", xlabel="length, tokens", title=title)
+    left.set(ylabel="time, ms")
+    right.legend(fontsize="x-small", ncols=2)
+
+# %%
+# Where two models swap
+# ---------------------
+# Attention's work grows with the square of the length, the others' linearly. The crossing is solved between the
+# measured points, for each device.
+
+for run in timed:
+    print(run.label)
+    for pair, *lengths in run["swaps"]["rows"]:
+        forward, training = (cell if isinstance(cell, str) else f"{cell['value']} tokens" for cell in lengths)
+        print(f"  {pair:26} forward: {forward:15} training step: {training}")
+
+# %%
+# Memory against length
+# ---------------------
+# What one training step holds at its peak beyond weights and input. Recurrences keep every step's activations;
+# attention, unless it is fused, keeps a T × T table.
+
+
+@experiment(small={"lengths": (8, 16), "width": 16, "batch": 2}, seconds=180, memory_gb=4)
+def memory(device, lengths=(64, 256, 1024), width=64, batch=4):
+    """Peak bytes of one training step for the six models."""
+    held = {}
+    for length in lengths:
+        x = torch.randn(batch, length, width, device=device)
+        for name, net in models(width, device).items():
+            if not name.startswith("torch"):
+                peak = peak_memory(functools.partial(training_step, net, x), device)
+                held.setdefault(name, []).append(peak)
+    return {
+        "lengths": list(lengths),
+        "bytes": {name: [peak["value"] for peak in peaks] for name, peaks in held.items()},
+        "at_longest": {name: peaks[-1] for name, peaks in held.items()},
+    }
+
+
+for run in memory():
+    peak = {name: values[-1] / 1e6 for name, values in run["bytes"].items()}
+    fig, axes = figures.figure(
+        alt=f"Peak memory of a training step against length. At {run['lengths'][-1]} tokens: "
+        + ", ".join(f"{name} {value:.3g} MB" for name, value in peak.items()) + ".",
+        caption="Peak memory of one training step beyond weights and input.",
+        run=run,
+    )  # fmt: skip
+    for name, values in run["bytes"].items():
+        axes.plot(run["lengths"], [value / 1e6 for value in values], label=name, **style(name))
+    axes.set(xscale="log", yscale="log", xlabel="length, tokens", ylabel="peak memory, MB")
+    axes.legend()
