@@ -53,4 +53,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     api.setup_api(app)
     editlinks.setup_editlinks(app)
     exports.setup_exports(app)
+    app.setup_extension("seqdocs.sphinxext.maths")
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """The API reference: a page per module of the package, generated; nobody keeps a list of modules.
 
-Each page documents what the module itself defines and shows the examples that use it. The pages hang in no toctree,
-for the same reason as entries; their index lists them by room.
+Each page documents what the module itself defines and shows the examples that use it. The pages hang in no
+toctree, for the same reason as entries; their index lists them by room.
 """
 
 from __future__ import annotations
@@ -10,9 +10,14 @@ import ast
 from itertools import groupby
 from pathlib import Path
 
+from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
+from sphinx.util.nodes import make_refnode
 
 from seqdocs.sphinxext.files import keep_only, write_if_changed
+from seqdocs.sphinxext.library import library
 from seqdocs.sphinxext.settings import PACKAGE, Settings, settings
 
 NOT_DOCUMENTED = {"__main__"}
@@ -100,7 +105,28 @@ def page_module(docname: str, where: Settings) -> str:
     )
 
 
+def find_undocumented(
+    app: Sphinx, env: BuildEnvironment, node: addnodes.pending_xref, content: nodes.TextElement
+) -> nodes.reference | None:
+    """Lead to the module's page where a name exists in the source but has no documentation of its own.
+
+    So are type variables, aliases of types, and properties without a docstring, which annotations name.
+    """
+    if node.get("refdomain") != "py":
+        return None
+    where, module = settings(env), node.get("py:module") or ""
+    for name in (node["reftarget"], f"{module}.{node['reftarget']}"):
+        try:
+            path = library(env).source.locate(name).path
+        except LookupError:
+            continue
+        page = path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+        return make_refnode(app.builder, node["refdoc"], f"{where.api}/{page}", f"module-{page}", content)
+    return None
+
+
 def setup_api(app: Sphinx) -> None:
     """Write the pages before Sphinx looks for files; without autodoc there is nothing to write."""
     if "sphinx.ext.autodoc" in app.extensions:
         app.connect("builder-inited", write_pages, priority=30)
+        app.connect("missing-reference", find_undocumented)

@@ -1,8 +1,8 @@
-"""Hover cards: for each entry a page links to, one ``template`` with its term, area and summary, maths rendered.
+"""Hover cards: a ``template`` with term, area and summary for each entry that a page links to.
 
-The cards are in the page, so that nothing is fetched and they work on ``file://``; ``static/cards.js`` shows them.
-Classes, for those who style them: ``div#term-card.term-card`` (the box on the page) holds ``p.card-head`` with
-``strong.card-term`` and ``span.card-area``, then ``p.card-summary``.
+The cards are in the page, so that nothing is fetched and they work on ``file://``; ``static/cards.js``
+shows them. Classes, for those who style them: ``div#term-card.term-card`` (the box on the page) holds
+``p.card-head`` with ``strong.card-term`` and ``span.card-area``, then ``p.card-summary``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ STATIC = Path(__file__).parent / "static"
 
 def card(app: Sphinx, entry: Entry, uri: str) -> str:
     """The card of an entry for the links to ``uri``."""
-    head = f'<strong class="card-term">{html.escape(entry.term)}</strong> <span class="card-area">{AREAS[entry.area]}</span>'
+    term = f'<strong class="card-term">{html.escape(entry.term)}</strong>'
+    area = f'<span class="card-area">{AREAS[entry.area]}</span>'
     summary = text.html(app.builder, entry.summary)
-    inside = f'<p class="card-head">{head}</p><p class="card-summary">{summary}</p>'
+    inside = f'<p class="card-head">{term} {area}</p><p class="card-summary">{summary}</p>'
     return f'<template data-card="{html.escape(uri)}">{inside}</template>'
 
 

@@ -1,8 +1,9 @@
 """``{claim}``: a sentence of one of the source texts, what we say of it, and what a check computed.
 
-A declared verdict that differs from the computed one is a warning, which fails the build and names the claim. The
-HTML is ``div.claim.claim-<verdict>`` with the id ``claim-<id>``; in it ``p.claim-head`` with ``span.verdict`` and
-``span.claim-id``, then the statement, ``p.claim-condition`` and one ``p.claim-evidence`` per device.
+A declared verdict that differs from the computed one is a warning, which fails the build and names the
+claim. The HTML is ``div.claim.claim-<verdict>`` with the id ``claim-<id>``; in it ``p.claim-head`` with
+``span.verdict`` and ``span.claim-id``, then the statement, ``p.claim-condition`` and one
+``p.claim-evidence`` per device.
 """
 
 from __future__ import annotations
@@ -38,9 +39,9 @@ def slug(verdict: str) -> str:
 class Claim(SphinxDirective):
     """The directive.
 
-    Its argument is the claim's id. Options: ``source`` (s0 to s3; by default the id's beginning), ``verdict``,
-    ``check`` (path of a verdict in the records), ``evidence`` (a sentence, where the literature is the check),
-    ``condition``. The content is the statement.
+    Its argument is the claim's id. Options: ``source`` (s0 to s3; by default the id's beginning),
+    ``verdict``, ``check`` (path of a verdict in the records), ``evidence`` (a sentence, where the literature
+    is the check), ``condition``. The content is the statement.
     """
 
     required_arguments = 1
@@ -139,8 +140,8 @@ class FillEvidence(SphinxPostTransform):
         said, computed = place["verdict"], leaf["verdict"]
         if computed != said and not run.stale:  # a stale run says what was true of other code
             warn(
-                f"claim {place['claim']} is declared `{said}`, but its check on {run.device} says `{computed}`: "
-                f"{leaf['evidence']}",
+                f"claim {place['claim']} is declared `{said}`, "
+                f"but its check on {run.device} says `{computed}`: {leaf['evidence']}",
                 "claim",
                 place,
             )

@@ -1,4 +1,4 @@
-"""What machines read: ``glossary.json`` and ``records.json`` with their schemas, JSON-LD and a description per entry."""
+"""What machines read: two JSON files with their schemas; JSON-LD and a description per entry."""
 
 from __future__ import annotations
 

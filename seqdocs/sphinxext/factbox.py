@@ -1,9 +1,10 @@
-"""The fact box under an entry's title: an ``aside`` with a list of terms and values, for screens, readers, print.
+"""The fact box under an entry's title: an ``aside`` with a list of terms and values.
 
 Classes, for those who style it: ``aside.facts``, in it ``dl.fact-list``, whose ``dt`` and ``dd`` carry
-``fact`` and ``fact-<key>`` with the keys aliases, year, area, sources, implementation, tests, example, prerequisites,
-broader, related, named-prerequisites, named-broader, named-related, linked. A value is ``span.fact-value``; links
-after the first in one value (the source of an implementation) are ``a.fact-more``.
+``fact`` and ``fact-<key>`` with the keys aliases, year, area, sources, implementation, tests, example,
+prerequisites, broader, related, named-prerequisites, named-broader, named-related, linked. A value is
+``span.fact-value``; links after the first in one value (the source of an implementation) are
+``a.fact-more``.
 """
 
 from __future__ import annotations
@@ -105,8 +106,7 @@ def shown_in_box(app: Sphinx, docname: str) -> object:
 
 def setup_factbox(app: Sphinx) -> None:
     """Add the box when all pages are known."""
-    app.add_node(
-        aside, html=(open_aside, close_aside), **dict.fromkeys(("latex", "text", "man"), (pass_by, pass_by))
-    )
+    others = (pass_by, pass_by)
+    app.add_node(aside, html=(open_aside, close_aside), latex=others, text=others, man=others)
     app.connect("doctree-resolved", add_box)
     shows(app, shown_in_box)

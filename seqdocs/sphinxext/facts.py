@@ -80,7 +80,7 @@ def entry_links(known: Library, stems: tuple[str, ...] | list[str]) -> tuple[tup
 def citation(reference: Reference | None, key: str) -> str:
     """Name a source in a few words: who and when.
 
-    >>> citation(Reference("cho2014", 1, "Cho, Kyunghyun and van Merriënboer, Bart and others", "", "2014"), "cho2014")
+    >>> citation(Reference("cho2014", 1, "Cho, Kyunghyun and Gulcehre, C. and others", "", "2014"), "cho2014")
     'Cho et al. 2014'
     """
     if reference is None or not reference.author:
@@ -105,7 +105,7 @@ def located(app: Sphinx, name: str) -> Place | None:
 
 
 def code_links(app: Sphinx, name: str) -> tuple[Link, ...]:
-    """A name of the package: its page in the reference, its highlighted source, its lines in the repository."""
+    """A name of the package: its page in the reference, its source here and in the repository."""
     place = located(app, name)
     target = place.name if place else name
     documented = app.env.domains.python_domain.objects.get(target)

@@ -1,6 +1,7 @@
-"""``{themed-figure}`` and ``{example-figure}``: one figure in two colour schemes, of which the page shows one.
+"""``{themed-figure}`` and ``{example-figure}``: a figure in two colour schemes, of which the page shows one.
 
-Classes, for those who style them: ``figure.themed-figure`` with ``img.only-light``, ``img.only-dark`` and the caption.
+Classes, for those who style them: ``figure.themed-figure`` with ``img.only-light``, ``img.only-dark`` and
+the caption.
 """
 
 from __future__ import annotations
@@ -96,10 +97,10 @@ def link_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         caption = next(made.findall(nodes.caption), None)
         if caption is None:
             caption = nodes.caption("", "")
-            made += caption
+            made.append(caption)
         else:
-            caption += nodes.Text(" ")
-        caption += link
+            caption.append(nodes.Text(" "))
+        caption.append(link)
 
 
 def setup_figures(app: Sphinx) -> None:

@@ -1,9 +1,9 @@
 """Saves every figure of an example for light and for dark pages, with its alternative text and caption.
 
-A figure carries ``fig.seqdocs_alt`` (an error without) and may carry ``fig.seqdocs_caption``. Beside sphinx-gallery's
-PNG, from which thumbnails are made, there are ``…_light.svg`` and ``…_dark.svg`` with a transparent ground, and
-``…_figure.json`` with the two texts, which the directives of `seqdocs.sphinxext.figures` read. The same figure gives
-the same bytes: no date, no version, no random name.
+A figure carries ``fig.seqdocs_alt`` (an error without) and may carry ``fig.seqdocs_caption``. Beside
+sphinx-gallery's PNG, from which thumbnails are made, there are ``…_light.svg`` and ``…_dark.svg`` with a
+transparent ground, and ``…_figure.json`` with the two texts, which the directives of
+`seqdocs.sphinxext.figures` read. The same figure gives the same bytes: no date, no version, no random name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 GROUND = 0.09  # lightness of a dark page
 INK = 0.87  # lightness of its text
 CONTRAST = 4.5  # WCAG AA against the dark ground
-STABLE_SVG = {"svg.hashsalt": "seqdocs", "svg.fonttype": "path"}
+STABLE_SVG: dict[Any, Any] = {"svg.hashsalt": "seqdocs", "svg.fonttype": "path"}
 NO_FACTS = {"Date": None, "Creator": None, "Format": None, "Type": None}
 Colour = tuple[float, float, float, float]
 
@@ -38,7 +38,7 @@ def luminance(red: float, green: float, blue: float) -> float:
 
 
 def for_dark(colour: Colour) -> Colour:
-    """The colour that plays a colour's part on a dark page: greys are turned over, colours lightened until they show.
+    """The colour for a dark page: greys are turned over, others lightened until they show.
 
     >>> [round(part, 2) for part in for_dark((0.0, 0.0, 0.0, 1.0))]
     [0.87, 0.87, 0.87, 1.0]
@@ -57,7 +57,7 @@ def for_dark(colour: Colour) -> Colour:
 def recolour(artist: Artist) -> None:
     """Give one artist its dark colours; what shows data by a colour map keeps its own."""
     from matplotlib.collections import Collection
-    from matplotlib.colors import to_rgba
+    from matplotlib.colors import to_rgba, to_rgba_array
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
     from matplotlib.text import Text
@@ -74,9 +74,9 @@ def recolour(artist: Artist) -> None:
         artist.set_facecolor(for_dark(face))
         artist.set_edgecolor(for_dark(edge))
     elif isinstance(artist, Collection) and artist.get_array() is None:
-        faces, edges = artist.get_facecolor(), artist.get_edgecolor()
-        artist.set_facecolor([for_dark(tuple(colour)) for colour in faces])
-        artist.set_edgecolor([for_dark(tuple(colour)) for colour in edges])
+        faces, edges = to_rgba_array(artist.get_facecolor()), to_rgba_array(artist.get_edgecolor())
+        artist.set_facecolor([for_dark(to_rgba(colour)) for colour in faces])
+        artist.set_edgecolor([for_dark(to_rgba(colour)) for colour in edges])
 
 
 def described(figure: Figure, number: int, script: str) -> dict[str, str]:
@@ -84,8 +84,8 @@ def described(figure: Figure, number: int, script: str) -> dict[str, str]:
     alt = str(getattr(figure, "seqdocs_alt", "") or "").strip()
     if not alt:
         raise ExtensionError(
-            f"figure {number} of {Path(script).name} has no alternative text; set `fig.seqdocs_alt` to a sentence "
-            "that says what the figure shows"
+            f"figure {number} of {Path(script).name} has no alternative text; "
+            "set `fig.seqdocs_alt` to a sentence that says what the figure shows"
         )
     return {"alt": alt, "caption": str(getattr(figure, "seqdocs_caption", "") or "").strip()}
 
@@ -103,7 +103,7 @@ def save(figure: Figure, png: Path) -> None:
 
 
 def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any], **_: Any) -> str:
-    """Save the open figures and return the reStructuredText that shows them (sphinx-gallery's image scraper)."""
+    """Save the open figures and return the text that shows them: sphinx-gallery's image scraper."""
     import matplotlib.pyplot as plt
 
     shown = []

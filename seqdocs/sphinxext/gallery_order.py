@@ -1,6 +1,7 @@
 """The order of the gallery, told by the files themselves: a line ``.. order: 2`` in a section's header file.
 
-Inside a section an example stands where its entry stands in reading order; examples of no entry come last, by name.
+Inside a section an example stands where its entry stands in reading order; examples of no entry come last,
+by name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The entries of this build, read once: by stem, by name, in reading order; what every other component asks."""
+"""The entries of this build, read once: by stem, by name, in reading order; all other components ask it."""
 
 from __future__ import annotations
 

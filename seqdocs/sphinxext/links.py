@@ -1,4 +1,4 @@
-"""Who links to which entry: noted while reading, for backlinks, hover cards, and to know what to draw again."""
+"""Who links to which entry: noted while reading, for backlinks, cards, and to know what to draw again."""
 
 from __future__ import annotations
 

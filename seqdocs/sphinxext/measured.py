@@ -1,13 +1,12 @@
-"""The role ``{measured}`` and the directive ``{measured-table}``: numbers on a page, read from the records.
+"""The role ``{measured}`` and the directive ``{measured-table}``: numbers on a page, read from the records::
 
-```
-{measured}`decay.half_life`                          of the entry's own example
-{measured}`recurrence/plot_gru:decay.half_life`      of any example
-```
+    {measured}`decay.half_life`                          of the entry's own example
+    {measured}`recurrence/plot_gru:decay.half_life`      of any example
 
-A path that leads nowhere is a warning, which fails the build. A number is ``span.measured`` with where it comes from
-in ``data-provenance`` and in ``title``; it takes the keyboard's focus. A table is ``div.measured-table``, in it one
-``table`` per device whose caption names the device, and ``p.not-measured`` for each device without a record.
+A path that leads nowhere is a warning, which fails the build. A number is ``span.measured`` with where it
+comes from in ``data-provenance`` and in ``title``; it takes the keyboard's focus. A table is
+``div.measured-table``, in it one ``table`` per device whose caption names the device, and
+``p.not-measured`` for each device without a record.
 """
 
 from __future__ import annotations
@@ -189,8 +188,8 @@ def pass_by(writer: Any, node: nodes.Node) -> None:
 
 def setup_measured(app: Sphinx) -> None:
     """Role, directive, and what fills them."""
-    others = dict.fromkeys(("latex", "text", "man"), (pass_by, pass_by))
-    app.add_node(measured, html=(open_measured, close_measured), **others)
+    others = (pass_by, pass_by)
+    app.add_node(measured, html=(open_measured, close_measured), latex=others, text=others, man=others)
     app.add_node(measured_table)
     app.add_role("measured", MeasuredRole())
     app.add_directive("measured-table", MeasuredTable)

@@ -1,9 +1,9 @@
 """Copies ``glossary/*.md`` below ``conf.py`` and gives each copy the header that Sphinx needs.
 
-Sphinx reads files below its own folder. A symbolic link would break relative links and a mount needs private
-API, so the entries are copied, into a folder that git ignores. The header of an entry is data for
-`seqdocs.entries`; while a page is read it is replaced by one that makes myst-nb run the cells, of just as many
-lines, so that every line number in a warning is one of the entry.
+Sphinx reads files below its own folder. A symbolic link would break relative links and a mount needs
+private API, so the entries are copied, into a folder that git ignores. The header of an entry is data for
+`seqdocs.entries`; while a page is read it is replaced by one that makes myst-nb run the cells, of just as
+many lines, so that every line number in a warning is one of the entry.
 """
 
 from __future__ import annotations

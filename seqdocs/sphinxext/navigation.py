@@ -1,11 +1,11 @@
 """The ways through the site: what templates get as ``seqdocs``, previous and next, a short tree.
 
-Entries hang in no toctree, because a theme draws the whole tree on every page and the time to build would grow
-with the square of their number. Templates find in their context:
+Entries hang in no toctree, because a theme draws the whole tree on every page and the time to build would
+grow with the square of their number. Templates find in their context:
 
 ``seqdocs.areas``
-    list of ``{"key", "title", "docname", "anchor", "count", "entries"}``, in the order of reading; ``entries`` is a
-    list of ``{"stem", "term", "summary", "docname"}``. Link by ``pathto(entry.docname)``.
+    list of ``{"key", "title", "docname", "anchor", "count", "entries"}``, in reading order; ``entries``
+    is a list of ``{"stem", "term", "summary", "docname"}``. Link by ``pathto(entry.docname)``.
 ``seqdocs.doors``
     list of ``{"title", "areas"}``: the doors of the home page and the areas behind each, those of ``areas``.
 ``seqdocs.pages``
@@ -131,8 +131,7 @@ def shown_by_navigation(app: Sphinx, docname: str) -> object:
     """Every page may list the entries by area, the home page and the index with their summaries."""
     full = docname in (app.config.root_doc, INDEX)
     areas = library(app).areas.items()
-    return [(area, [(e.stem, e.term, e.names, e.summary, e.year) if full else (e.stem, e.term) for e in inside])
-            for area, inside in areas]  # fmt: skip
+    return [(area, [(e.stem, e.names, e.summary if full else "") for e in inside]) for area, inside in areas]
 
 
 def setup_navigation(app: Sphinx) -> None:

@@ -65,7 +65,7 @@ def note_use(env: BuildEnvironment, docname: str, path: str) -> None:
 
 
 def shown_of_records(app: Sphinx, docname: str) -> object:
-    """What a page shows of the records: for each path all runs of its experiment, values and circumstances."""
+    """What a page shows of the records: for each path, all runs of its experiment."""
     state: list[object] = []
     for path in noted(app.env, docname, USED, []):
         try:

@@ -1,8 +1,9 @@
 """Which pages must be drawn again although their own file did not change.
 
-Pages show things that are written elsewhere: a hover card holds another entry's summary, a fact box names those
-who link to it, a sentence holds a measured number. Each component says what a page shows from elsewhere, as
-plain data; after reading, the pages for which that differs from what was drawn last are drawn again.
+Pages show things that are written elsewhere: a hover card holds another entry's summary, a fact box names
+those who link to it, a sentence holds a measured number. Each component says what a page shows from
+elsewhere, as plain data; after reading, the pages for which that differs from what was drawn last are drawn
+again.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ PARTS: WeakKeyDictionary[Sphinx, list[Part]] = WeakKeyDictionary()
 
 
 def shows(app: Sphinx, part: Part) -> None:
-    """Register a function that says what a page shows from elsewhere; its answer must have a stable ``repr``."""
+    """Register a function that says what a page shows from elsewhere, with a stable ``repr``."""
     PARTS.setdefault(app, []).append(part)
 
 

@@ -7,6 +7,7 @@ import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from docutils.nodes import Node
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 from sphinx.util import logging
@@ -89,7 +90,7 @@ def env_of(host: Host) -> BuildEnvironment:
     return host if isinstance(host, BuildEnvironment) else host.env
 
 
-def warn(message: str, subtype: str, location: object = None) -> None:
+def warn(message: str, subtype: str, location: Node | str | None = None) -> None:
     """Warn the way all components do: of type ``seqdocs``, with a subtype and a place."""
     LOGGER.warning(message, type="seqdocs", subtype=subtype, location=location)
 

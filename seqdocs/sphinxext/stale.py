@@ -1,8 +1,8 @@
 """Tells sphinx-gallery and jupyter-cache what is out of date; both look at their own text alone.
 
-An example is drawn again when its script, the project's modules it reaches, the records it shows, or the versions
-that decide how it looks have changed. The cells of a page run again when their code or the project's modules they
-reach have changed. Otherwise nothing runs.
+An example is drawn again when its script, the project's modules it reaches, the records it shows, or the
+versions that decide how it looks have changed. The cells of a page run again when their code or the
+project's modules they reach have changed. Otherwise nothing runs.
 """
 
 from __future__ import annotations
@@ -115,7 +115,7 @@ def cell_code(text: str) -> str:
 
 
 def add_key(app: Sphinx, docname: str, content: list[str]) -> None:
-    """While a page with cells is read: append a hidden cell that changes when what the cells reach changes."""
+    """While a page with cells is read: append a hidden cell that changes with what the cells reach."""
     if not CELL.search(content[0]):
         return
     root = settings(app).root_path

@@ -1,7 +1,7 @@
 """Terms and aliases as targets: ``{term}`` in Markdown, ``:term:`` in examples and docstrings, in any case.
 
-The names go into the standard domain by its public method, hence also into ``objects.inv`` for other projects,
-and into the general index, which makes the search find an alias.
+The names go into the standard domain by its public method, hence also into ``objects.inv`` for other
+projects, and into the general index, which makes the search find an alias.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from docutils import nodes
+from sphinx.builders import Builder
 from sphinx.builders.html import StandaloneHTMLBuilder
 from sphinx.util.docutils import new_document
 
@@ -31,9 +32,10 @@ def plain(text: str) -> str:
     return MATHS.sub(r"\1", text).replace(r"\$", "$")
 
 
-def html(builder: StandaloneHTMLBuilder, text: str) -> str:
+def html(builder: Builder, text: str) -> str:
     """Render a text, maths included, without a paragraph around it."""
     document = new_document("<text>")
+    assert isinstance(builder, StandaloneHTMLBuilder), "only pages in HTML hold HTML"
     holder = nodes.inline("", "", *inline(text))
     document += nodes.paragraph("", "", holder)
     return str(builder.render_partial(holder)["fragment"]).strip()
