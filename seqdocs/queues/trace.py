@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from seqdocs.queues import lindley
-from seqdocs.queues.checks import rising, series
+from seqdocs.queues.checks import not_negative, rising, series
 
 
 @dataclass(frozen=True)
@@ -132,6 +132,20 @@ def throughput(trace: Trace) -> float:
         ValueError: as :func:`span`.
     """
     return float(trace.tokens.sum()) / span(trace)
+
+
+def goodput(trace: Trace, deadline: float) -> float:
+    """Tokens per second of the answers that came in time; what came too late counts nothing.
+
+    Args:
+        trace: the run.
+        deadline: longest latency that still counts, seconds.
+
+    Raises:
+        ValueError: as :func:`span`; also if ``deadline`` is negative or not finite.
+    """
+    in_time = latencies(trace) <= not_negative("deadline", deadline, "seconds")
+    return float(trace.tokens[in_time].sum()) / span(trace)
 
 
 def mean_in_system(trace: Trace) -> float:

@@ -42,6 +42,14 @@ def test_figures_of_a_run_worked_out_by_hand():
     assert trace.ahead_on_arrival(run).tolist() == [0, 1]
 
 
+@pytest.mark.parametrize(("deadline", "tokens"), [(0.0, 0.0), (1.9, 0.0), (2.0, 4.0), (3.0, 6.0)])
+def test_goodput_counts_the_answers_in_time(deadline, tokens):
+    run = Trace.load({**COLUMNS, "finish": [2.0, 4.0]})  # latencies 2 and 3 in a run of 4 seconds
+    assert trace.goodput(run, deadline) == tokens / 4
+    with pytest.raises(ValueError, match="^`deadline` is -1 seconds"):
+        trace.goodput(run, -1)
+
+
 def test_a_trace_survives_export_and_json():
     run = Trace.load({**COLUMNS, "first_token": [1.0, 2.5]})
     again = Trace.load(json.loads(json.dumps(run.export())))

@@ -1,0 +1,350 @@
+"""
+Throughput
+==========
+
+How many tokens per second does a machine turn out, in training and in decoding, and what decides it? Mostly how much
+work it is handed at once. Latency is another matter, and goodput a third.
+"""
+
+# %%
+# Three ways to run one recurrence, and attention
+# -----------------------------------------------
+# An Elman network reads B sequences of T tokens. *Loop* does everything inside the walk through time.
+# *Hoisted* multiplies all inputs by their weights in one product first, since that part waits for nobody.
+# ``torch.nn.RNN`` does that too, and walks in compiled code. Attention does not walk. The three recurrences
+# must agree, in output and gradient, before anything is timed.
+
+import statistics
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from seqdocs.bench import figures
+from seqdocs.bench.agreement import check_agreement
+from seqdocs.bench.experiment import experiment
+from seqdocs.bench.quantity import quantity, table, verdict
+from seqdocs.bench.timing import compare, measure, median_of, rate, with_backward
+from seqdocs.models.attention import CausalSelfAttention
+from seqdocs.models.language_model import CausalLM
+from seqdocs.models.rnn import RNN
+from seqdocs.queues.arrivals import poisson
+from seqdocs.queues.engine import SerialEngine
+from seqdocs.queues.load import open_loop
+from seqdocs.queues.theory import littles_law
+from seqdocs.queues.trace import (
+    goodput,
+    latencies,
+    littles_law_gap,
+    mean_in_system,
+    services,
+    span,
+    throughput,
+)
+
+NAMES = {"loop": "loop", "hoisted": "hoisted loop", "torch": "torch.nn.RNN", "attention": "attention"}
+
+
+def training_steps(x):
+    """Forward and backward of the four models on one input of shape (B, T, D)."""
+    width = x.shape[-1]
+    torch.manual_seed(0)
+    ours = RNN(width, width).to(x)
+    theirs = torch.nn.RNN(width, width, batch_first=True).to(x)
+    theirs.load_state_dict(ours.state_dict())
+    attention = CausalSelfAttention(width, heads=4).to(x)
+    own, other, third = (list(net.parameters()) for net in (ours, theirs, attention))
+    return {
+        "loop": with_backward(lambda: ours(x, method="loop")[0], own),
+        "hoisted": with_backward(lambda: ours(x, method="hoisted")[0], own),
+        "torch": with_backward(lambda: theirs(x)[0], other),
+        "attention": with_backward(lambda: attention(x), third),
+    }
+
+
+def tokens_per_second(B, T, width, device):
+    """Training throughput of each model, the recurrences compared first."""
+    steps = training_steps(torch.randn(B, T, width, device=device))
+    check_agreement({name: steps[name]() for name in ("loop", "hoisted", "torch")}, "loop", tolerance=1e-3)
+    timed = compare(steps, agree=False, max_seconds=0.5)["times"]
+    return {name: rate(one, B * T, "tokens/s") for name, one in timed.items()}
+
+
+@experiment(
+    small={"batches": (1, 2), "lengths": (4, 8), "width": 16, "batch": 2, "length": 4},
+    seconds=120,
+    memory_gb=3,
+)
+def training(device, *, batches=(1, 4, 16, 64), lengths=(16, 64, 256, 1024), width=64, batch=8, length=64):
+    """Tokens per second of a training step: against batch at one length, against length at one batch."""
+    by_batch = [tokens_per_second(B, length, width, device) for B in batches]
+    by_length = [tokens_per_second(batch, T, width, device) for T in lengths]
+    first, last = by_batch[0], by_batch[-1]
+    rows = [[B, *(speeds[name] for name in NAMES)] for B, speeds in zip(batches, by_batch, strict=True)]
+    return {
+        "batches": list(batches),
+        "lengths": list(lengths),
+        "by_batch": by_batch,
+        "by_length": by_length,
+        "one_length": quantity(length, "tokens"),
+        "one_batch": quantity(batch, "sequences"),
+        "largest": quantity(batches[-1], "sequences"),
+        "gain": {name: quantity(last[name]["value"] / first[name]["value"], "×") for name in NAMES},
+        "hoisting": quantity(last["hoisted"]["value"] / last["loop"]["value"], "×"),
+        "table": table(["batch", *((name, "tokens/s") for name in NAMES.values())], rows),
+    }
+
+
+for run in training():
+    ends = {
+        NAMES[name]: (run["by_batch"][0][name]["value"], run["by_batch"][-1][name]["value"]) for name in NAMES
+    }
+    fig, (left, right) = figures.figure(
+        alt=f"Tokens per second of a training step. From batch {run['batches'][0]} to {run['batches'][-1]}: "
+        + "; ".join(f"{name} {low:,.0f} to {high:,.0f}" for name, (low, high) in ends.items())
+        + f". Against length at batch {run['one_batch']['value']}, the recurrences stay about level.",
+        caption="Training throughput, forward and backward, against batch size and against length.",
+        run=run,
+        columns=2,
+    )
+    for axes, sweep, key in ((left, "by_batch", "batches"), (right, "by_length", "lengths")):
+        for name, label in NAMES.items():
+            speeds = [speed[name]["value"] for speed in run[sweep]]
+            axes.plot(run[key], speeds, "o-", markersize=3, label=label)
+        axes.set(xscale="log", yscale="log")
+    left.set(xlabel=f"batch size, at {run['one_length']['value']} tokens", ylabel="tokens/s")
+    right.set(xlabel=f"length, at batch {run['one_batch']['value']}")
+    left.legend()
+
+# %%
+# Decoding: throughput is not latency
+# -----------------------------------
+# Now a small language model answers. Each sequence must wait for its own last token, but B of them can take
+# their step together. Throughput is how many tokens come out per second; latency is how long one answer
+# takes. A bigger batch improves the one and spoils the other. First the check: a sequence in a batch gets
+# what it gets alone.
+
+PROMPT = 16
+
+
+def language_model(device):
+    """A model of about a million parameters, randomly initialised."""
+    torch.manual_seed(0)
+    return CausalLM(vocabulary=1024, context=256, width=128, layers=4, heads=4, tied=False).to(device).eval()
+
+
+def prompts(count, device):
+    """As many different prompts."""
+    return torch.randint(1024, (count, PROMPT), device=device)
+
+
+model, asked = language_model("cpu"), prompts(3, "cpu")
+together = model.prefill(asked)[0]
+one_by_one = torch.cat([model.prefill(prompt[None])[0] for prompt in asked])
+torch.testing.assert_close(together, one_by_one)
+
+
+def matrix_flops(model, B, device):
+    """Floating-point operations of all matrix products in one decoding step of B sequences, counted by torch."""
+    _, cache = model.prefill(prompts(B, device))
+    with FlopCounterMode(display=False) as counter:
+        model.decode(torch.zeros(B, dtype=torch.long, device=device), cache)
+    return counter.get_total_flops()
+
+
+@experiment(small={"batches": (1, 2, 16), "tokens": 2}, seconds=120, memory_gb=2)
+def decoding(device, *, batches=(1, 2, 4, 8, 16, 32, 64), tokens=32):
+    """Tokens per second and seconds per answer of a batch, reading the prompt included."""
+    model = language_model(device)
+    flops = {B: matrix_flops(model, B, device) / B for B in batches}
+    questions = {B: prompts(B, device) for B in batches}
+    calls = {str(B): lambda B=B: model.generate(questions[B], tokens) for B in batches}
+    timed = compare(calls, agree=False, max_seconds=8.0)["times"]
+    speed = {B: rate(timed[str(B)], B * tokens, "tokens/s") for B in batches}
+    latency = {B: timed[str(B)]["median"] for B in batches}
+    faster = speed[16]["value"] / speed[1]["value"]
+    slower = latency[16]["value"] / latency[1]["value"]
+    same_work = abs(flops[16] / flops[1] - 1) < 0.01
+    rows = [[B, speed[B], quantity(1e3 * latency[B]["value"], ""), flops[B] / 1e6] for B in batches]
+    return {
+        "batches": list(batches),
+        "speed": {f"batch_{B}": value for B, value in speed.items()},
+        "latency": {f"batch_{B}": value for B, value in latency.items()},
+        "flops": {f"batch_{B}": quantity(value / 1e6, "MFLOP") for B, value in flops.items()},
+        "seconds_per_token": [latency[B]["value"] / (B * tokens) for B in batches],
+        "tokens": quantity(tokens, "tokens"),
+        "faster": quantity(faster, "×"),
+        "slower": quantity(slower, "×"),
+        "parameters": quantity(sum(p.numel() for p in model.parameters()), "parameters"),
+        "table": table(
+            ["batch", ("throughput", "tokens/s"), ("latency", "ms"), ("work per token", "MFLOP")], rows
+        ),
+        "claims": {
+            "s1-04": verdict(
+                "holds" if faster > 1.1 else "refuted",
+                f"{speed[1]['value']:,.0f} tokens/s one request at a time, {speed[16]['value']:,.0f} at batch 16:"
+                f" {faster:.1f} times as many",
+            ),
+            "s1-03": verdict(
+                "refuted" if same_work and faster > 1.1 else "qualified",
+                f"a token costs {flops[1] / 1e6:.2f} MFLOP alone and {flops[16] / 1e6:.2f} in a batch of 16, where it"
+                f" takes {100 / faster:.0f} % of the time",
+            ),
+        },
+    }
+
+
+decoded = decoding()
+for run in decoded:
+    batches, last = run["batches"], run["batches"][-1]
+    speeds = [run["speed"][f"batch_{B}"]["value"] for B in batches]
+    times = [1e3 * run["latency"][f"batch_{B}"]["value"] for B in batches]
+    fig, (left, right) = figures.figure(
+        alt=f"Two panels against batch size, 1 to {last}. Throughput rises from {speeds[0]:,.0f} to {speeds[-1]:,.0f}"
+        f" tokens per second; the latency of an answer rises from {times[0]:.3g} to {times[-1]:.3g} ms.",
+        caption=f"Decoding {run['tokens']['value']} tokens: throughput (left) and latency (right) against batch size.",
+        run=run,
+        columns=2,
+    )
+    left.plot(batches, speeds, "o-", color="C0", label="measured")
+    left.plot(batches, [speeds[0] * B for B in batches], ":", color="0.5", label="in proportion")
+    right.plot(batches, times, "o-", color="C1")
+    for axes in (left, right):
+        axes.set(xscale="log", yscale="log", xlabel="batch size")
+    left.set(ylabel="throughput, tokens/s")
+    right.set(ylabel="latency of an answer, ms")
+    left.legend()
+
+# %%
+# The same work in less time
+# --------------------------
+# Does one at a time at least save compute? The arithmetic of a token is the same in every batch. What falls
+# is the time: a step starts the same operations and reads the same weights, whether for one sequence or for
+# sixteen.
+
+for run in decoded:
+    batches = run["batches"]
+    seconds = run["seconds_per_token"]
+    flops = [run["flops"][f"batch_{B}"]["value"] for B in batches]
+    fig, axes = figures.figure(
+        alt=f"Cost of one token relative to batch 1. Floating-point operations stay at {flops[-1] / flops[0]:.2f};"
+        f" time falls to {seconds[-1] / seconds[0]:.3g} at batch {batches[-1]}.",
+        caption="Work and time per decoded token against batch size, relative to one sequence at a time.",
+        run=run,
+    )
+    axes.plot(
+        batches, [count / flops[0] for count in flops], "o-", color="C2", label="floating-point operations"
+    )
+    axes.plot(batches, [second / seconds[0] for second in seconds], "o-", color="C0", label="time")
+    axes.set(xscale="log", ylim=(0, 1.2), xlabel="batch size", ylabel="per token, relative to batch 1")
+    axes.legend()
+
+# %%
+# Throughput, latency and how many are inside
+# -------------------------------------------
+# Little's law ties the two: the mean number in a system is the rate of arrivals times the mean time each
+# stays. We send requests at random times to an engine that serves one after the other, count who is inside
+# at every event, and compare. On a run that begins and ends empty the law is an identity, so only rounding
+# may be left.
+
+
+def answers(device):
+    """The function that serves a request: how many tokens are wanted."""
+    torch.set_num_threads(1)  # one for the model; the sender needs the other core, or it would be late
+    model, prompt = language_model(device), prompts(1, device)
+
+    def serve(new_tokens):
+        yield from model.generate(prompt, new_tokens)[0, PROMPT:].tolist()
+
+    return serve
+
+
+@experiment(
+    small={"tokens": 2, "loads": (0.5, 1.2), "seconds_each": 0.1},
+    seconds=120,
+    memory_gb=2,
+)
+def offered(device, *, tokens=16, loads=(0.4, 0.6, 0.8, 0.9, 1.1, 1.3, 1.6), seconds_each=2.0, patience=5.0):
+    """A serial engine under growing load: what it delivers, what comes in time, and who is inside."""
+    points, traces = [], []
+    serve = answers(device)
+    # Every answer may take `patience` times as long as one that never waits.
+    with SerialEngine(serve) as engine:
+        for seed, load in enumerate(loads):
+            service = measure(lambda: list(serve(tokens)), max_seconds=0.2)["median"]["value"]
+            times = poisson(load / service, max(20, round(load / service * seconds_each)), seed)
+            run = open_loop(engine, [tokens] * len(times), times, slip_limit=1e9)
+            traces.append(run)
+            points.append(
+                {
+                    "load": load / service * float(services(run).mean()),
+                    "throughput": throughput(run),
+                    "goodput": goodput(run, patience * service),
+                    "inside": mean_in_system(run),
+                    "by_law": littles_law(len(run) / span(run), float(latencies(run).mean())),
+                }
+            )
+    return {
+        "points": points,
+        "patience": quantity(patience, "service times"),
+        "gap": quantity(max(abs(littles_law_gap(run)) for run in traces), "requests"),
+        "requests": quantity(sum(len(run) for run in traces), "requests"),
+        "largest_throughput": quantity(max(point["throughput"] for point in points), "tokens/s"),
+        "goodput_at_end": quantity(points[-1]["goodput"], "tokens/s"),
+        "load_at_end": quantity(points[-1]["load"], ""),
+        "latency_low": median_of(latencies(traces[0]).tolist(), "s"),
+        "latency_high": median_of(latencies(traces[-1]).tolist(), "s"),
+        "table": table(
+            ["load", ("throughput", "tokens/s"), ("goodput", "tokens/s"), "inside, counted", "λ × mean time"],
+            [[quantity(value, "") for value in point.values()] for point in points],
+        ),
+    }
+
+
+loaded = offered()
+for run in loaded:
+    points = run["points"]
+    fig, axes = figures.figure(
+        alt="Mean number of requests inside, counted event by event, against arrival rate times mean latency. All"
+        f" {len(points)} runs lie on the diagonal; the largest difference is {run['gap']['value']:.0e} requests.",
+        caption="Little's law on measured runs: both sides of L = λW, one point for each load.",
+        run=run,
+    )
+    top = 1.05 * max(point["inside"] for point in points)
+    axes.plot([0, top], [0, top], color="0.5", linewidth=1)
+    axes.plot([point["by_law"] for point in points], [point["inside"] for point in points], "o", color="C0")
+    axes.set(xlabel="arrival rate × mean latency, requests", ylabel="mean number inside, requests")
+
+# %%
+# Goodput
+# -------
+# Beyond load 1 the engine never rests and its throughput is as high as it can be, while hardly any answer
+# comes in time. Tokens that come too late help nobody: what counts is *goodput*, the throughput of answers
+# within a limit.
+
+for run in loaded:
+    points = run["points"]
+    fig, axes = figures.figure(
+        alt="Tokens per second against load. "
+        + "; ".join(
+            f"load {p['load']:.2f}: throughput {p['throughput']:.0f}, goodput {p['goodput']:.0f}"
+            for p in points
+        )
+        + ".",
+        caption=f"Throughput, and goodput: answers within {run['patience']['value']:g} service times.",
+        run=run,
+    )
+    ordered = sorted(points, key=lambda point: point["load"])
+    x = [point["load"] for point in ordered]
+    axes.plot(x, [point["throughput"] for point in ordered], "o-", color="C0", label="throughput")
+    axes.plot(x, [point["goodput"] for point in ordered], "o-", color="C1", label="goodput")
+    axes.set(xlabel="load $\\rho$", ylabel="tokens/s", ylim=(0, None))
+    axes.legend()
+
+# %%
+# What to take away
+# -----------------
+# Throughput is bought with batch size and paid for in latency; serving one at a time buys neither cheap
+# compute nor many tokens. Read on at :term:`throughput` and :term:`serialized queue`.
+
+if __name__ == "__main__":
+    figures.show()
