@@ -105,7 +105,12 @@ def speed(device, lengths=(16, 64, 256, 1024, 2048), width=64, batch=4):
     for name in nets:
         if name != "attention":
             found = [swap(lengths, curves[mode]["attention"], curves[mode][name]) for mode in curves]
-            rows.append([f"attention and {name}", *(quantity(round(at), "tokens") if at else "none in range" for at in found)])
+            rows.append(
+                [
+                    f"attention and {name}",
+                    *(quantity(round(at), "tokens") if at else "none in range" for at in found),
+                ]
+            )
     return {
         "lengths": list(lengths),
         "curves": curves,
@@ -137,7 +142,9 @@ for run in timed:
     last = {name: curve[-1] * 1e3 for name, curve in run["curves"]["training"].items()}
     fig, (left, right) = figures.figure(
         alt=f"Milliseconds against sequence length for nine models, forward and training step. At {run['lengths'][-1]} "
-        "tokens a training step takes " + ", ".join(f"{name} {value:.3g} ms" for name, value in last.items()) + ".",
+        "tokens a training step takes "
+        + ", ".join(f"{name} {value:.3g} ms" for name, value in last.items())
+        + ".",
         caption="Time of one forward pass and of one training step against sequence length.",
         run=run,
         columns=2,
