@@ -1,46 +1,29 @@
 """The corpus of malformed entries: each gives exactly the faults it names, once, with file and line.
 
-A case is a sidecar ``<case>.expect`` and, beside it, either the entry ``<case>.md.txt`` or a folder ``<case>/``.
-Its files are laid over a copy of ``base/``, a small checkout without a fault. The sidecar has a line per fault in
-the order of the report, ``line: part of the message``, with ``path:`` in front unless it is the entry itself; no
-line, no fault.
+A case is a sidecar ``<case>.expect`` and beside it the entry ``<case>.md.txt`` or a folder ``<case>/``, whose
+files are laid over a copy of ``base/``, a small checkout without a fault. The sidecar has a line per fault in
+the order of the report: ``line: part of the message``, with ``path:`` in front unless it is the entry itself.
+No line, no fault.
 
-``x.txt`` becomes ``x``, so that no tool takes the broken Python and Markdown here for ours; ``x.absent`` deletes
-``x``. A new case is those files and nothing else.
+``x.txt`` becomes ``x``, so that no tool takes the broken Python and Markdown here for ours; ``x.absent``
+deletes ``x``. A new case is those files and nothing else.
 """
 
 from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from seqdocs.entries.check import check
 
-HERE = Path(__file__).parent
-CORPUS = HERE / "corpus"
+Lay = Callable[[Path, Path], None]
+CORPUS = Path(__file__).parent / "corpus"
 CASES = sorted(path.stem for path in CORPUS.glob("*.expect"))
 EXPECTED = re.compile(r"(?:(?P<path>[^\s:]+):)?(?P<line>\d+): (?P<part>.+)")
-
-
-def lay(source: Path, target: Path) -> None:
-    """Lay the files of one folder over another."""
-    for path in sorted(path for path in source.rglob("*") if path.is_file()):
-        place = target / path.relative_to(source)
-        if path.suffix == ".absent":
-            shutil.rmtree(place.with_suffix(""), ignore_errors=True)
-            place.with_suffix("").unlink(missing_ok=True)
-            continue
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, place.with_suffix("") if path.suffix == ".txt" else place)
-
-
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    lay(HERE / "base", tmp_path)
-    return tmp_path
 
 
 def expected(case: str) -> list[tuple[str, int, str]]:
@@ -51,7 +34,7 @@ def expected(case: str) -> list[tuple[str, int, str]]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_case_gives_exactly_its_faults(case: str, checkout: Path) -> None:
+def test_a_case_gives_exactly_its_faults(case: str, checkout: Path, lay: Lay) -> None:
     if (CORPUS / case).is_dir():
         lay(CORPUS / case, checkout)
     else:
