@@ -10,8 +10,8 @@ waits behind others, how the wait grows with load, and what one slow request doe
 # One engine, one line
 # --------------------
 # The engine is a thread that takes the next request only when the last is done. It serves a small causal
-# language model, randomly initialised: what it says is nonsense, what it costs is not. A request is the number
-# of tokens it asks for; ``serve`` yields them one by one, as a chat would stream them.
+# language model, randomly initialised: what it says is nonsense, what it costs is not. A request is the
+# number of tokens it asks for; ``serve`` yields them one by one, as a chat would stream them.
 
 import contextlib
 import statistics
@@ -82,8 +82,8 @@ def lateness(runs):
 
 
 # %%
-# The slow way first: without a cache, reading the whole sequence again for each token. The streamed answer must
-# be the same.
+# The slow way first: without a cache, reading the whole sequence again for each token. The streamed answer
+# must be the same.
 
 slow, question = language_model("cpu")
 with SerialEngine(server("cpu")) as engine:
@@ -132,8 +132,13 @@ def depth(device, *, tokens=16, load=1.5, requests=120, repeats=5):
     ahead = [ahead_on_arrival(run).double() for run in runs]
     wait = [waited(run) / services(run).mean() for run in runs]
     slopes = [line_fit(n, w)[0] for n, w in zip(ahead, wait, strict=True)]
-    slope, intercept, straight = line_fit(torch.cat(ahead), torch.cat(wait))
-    amplitude, growth, curved = exponential_fit(torch.cat(ahead), torch.cat(wait))
+    slope, intercept, _ = line_fit(torch.cat(ahead), torch.cat(wait))
+    amplitude, growth, _ = exponential_fit(torch.cat(ahead), torch.cat(wait))
+    # Run by run, so that a machine that changes its speed between two runs bends neither curve.
+    straight, curved = (
+        statistics.median(fit(n, w)[2] for n, w in zip(ahead, wait, strict=True))
+        for fit in (line_fit, exponential_fit)
+    )
     in_line = all(bool((run.start[1:] >= run.finish[:-1]).all()) for run in runs)
     linear = straight > curved and 0.7 < slope < 1.4
     return {
@@ -165,9 +170,10 @@ def depth(device, *, tokens=16, load=1.5, requests=120, repeats=5):
 for run in depth():
     line, curve = run["line"], run["exponential"]
     fig, axes = figures.figure(
-        alt=f"Wait in service times against the number of requests found ahead, up to {run['deepest']['value']}."
-        f" The points follow a straight line of slope {line['slope']:.2f}, the best exponential does not"
-        f" (R² {run['r2_line']['value']:.3f} against {run['r2_exponential']['value']:.3f}).",
+        alt=f"Wait in service times against the number of requests found ahead, up to"
+        f" {run['deepest']['value']}. The points follow a straight line of slope {line['slope']:.2f}, the"
+        f" best exponential does not (R² {run['r2_line']['value']:.3f} against"
+        f" {run['r2_exponential']['value']:.3f}).",
         caption="Wait behind n others: each request, and the line and the exponential that fit best.",
         run=run,
     )
@@ -183,10 +189,10 @@ for run in depth():
 # %%
 # The wait as a recurrence
 # ------------------------
-# Behind the line stands Lindley's recurrence, :math:`W_{k+1} = \max(0, W_k + S_k - A_k)`: what you wait is what
-# the one before you waited, plus its service, minus the time between you. Walking through it is the slow way.
-# As a scan over (max, +) it is a tree of a few dozen tensor operations; as a running sum minus its running
-# minimum, two. The three must agree before we time them.
+# Behind the line stands Lindley's recurrence, :math:`W_{k+1} = \max(0, W_k + S_k - A_k)`: what you wait is
+# what the one before you waited, plus its service, minus the time between you. Walking through it is the
+# slow way. As a scan over (max, +) it is a tree of a few dozen tensor operations; as a running sum minus
+# its running minimum, two. The three must agree before we time them.
 
 
 @experiment(small={"customers": 1000}, seconds=60, memory_gb=2)
@@ -222,13 +228,14 @@ for run in recursion():
 # %%
 # The wait against load
 # ---------------------
-# Below load 1 the line does not grow for ever, but the mean wait climbs like :math:`1/(1-\rho)`: a hyperbola in
-# the load, again no exponential. The arrivals are Poisson and each request asks for the same number of tokens,
-# so the service times are nearly equal: the formula for this engine is M/D/1. M/M/1, for exponential service
-# times, lies twice as high.
+# Below load 1 the line does not grow for ever, but the mean wait climbs like :math:`1/(1-\rho)`: a
+# hyperbola in the load, again no exponential. The arrivals are Poisson and each request asks for the same
+# number of tokens, so the service times are nearly equal: the formula for this engine is M/D/1. M/M/1, for
+# exponential service times, lies twice as high.
 #
-# A run of a few seconds is not the long run that formulas speak of. So each point stands beside the recurrence
-# fed with *its own* arrivals and service times, and beside the same service times under a million arrivals.
+# A run of a few seconds is not the long run that formulas speak of. So each point stands beside the
+# recurrence fed with *its own* arrivals and service times, and beside the same service times under a
+# million arrivals.
 
 
 @experiment(
@@ -260,16 +267,14 @@ def loads(device, *, tokens=16, loads=(0.3, 0.5, 0.7, 0.8, 0.9), seconds_each=4.
             rows.append([quantity(point["load"], ""), len(run), *ms])
             points.append(point | {"latency": float(latencies(run).mean()), "service": mean})
     gaps = [point["engine"] - point["recurrence"] for point in points]
-    variation = [float(services(run).std() / services(run).mean()) for run in runs]
+    variation = [100 * float(services(run).std() / services(run).mean()) for run in runs]
     factor = points[-1]["latency"] / statistics.median(single)
     names = ("engine", "recurrence", "long run", "M/D/1", "M/M/1")
     return {
         "points": points,
         "table": table(["load", "requests", *((name, "ms") for name in names)], rows),
         "service": median_of(single, "s"),
-        "variation": quantity(
-            100 * statistics.median(variation), "%", 100 * min(variation), 100 * max(variation)
-        ),
+        "variation": quantity(statistics.median(variation), "%", min(variation), max(variation)),
         "overhead": quantity(statistics.median(gaps), "s", min(gaps), max(gaps)),
         "sent_late": lateness(runs),
         "latency_factor": quantity(factor, "×"),
@@ -292,8 +297,8 @@ for run in loads():
         for p in points
     )
     fig, axes = figures.figure(
-        alt=f"Mean wait against load: {pairs}. The curves of M/D/1 and, twice as high, M/M/1 turn steeply upwards"
-        " near load 1.",
+        alt=f"Mean wait against load: {pairs}. The curves of M/D/1 and, twice as high, M/M/1 turn steeply"
+        " upwards near load 1.",
         caption="Mean wait against load: engine, recurrence on the same trace, long run, two formulas.",
         run=run,
     )
@@ -385,9 +390,9 @@ for run in blocking():
 # %%
 # What to take away
 # -----------------
-# Behind n others you wait about n service times: a straight line. What blows up is the mean wait near load 1,
-# and one long request does to its followers what many short ones would. Read on at :term:`serialized queue` and
-# :term:`throughput`.
+# Behind n others you wait about n service times: a straight line. What blows up is the mean wait near load
+# 1, and one long request does to its followers what many short ones would. Read on at :term:`serialized
+# queue` and :term:`throughput`.
 
 if __name__ == "__main__":
     figures.show()

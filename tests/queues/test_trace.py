@@ -46,7 +46,7 @@ def test_figures_of_a_run_worked_out_by_hand():
 def test_goodput_counts_the_answers_in_time(deadline, tokens):
     run = Trace.load({**COLUMNS, "finish": [2.0, 4.0]})  # latencies 2 and 3 in a run of 4 seconds
     assert trace.goodput(run, deadline) == tokens / 4
-    with pytest.raises(ValueError, match="^`deadline` is -1 seconds"):
+    with pytest.raises(ValueError, match=r"^`deadline` is -1 seconds"):
         trace.goodput(run, -1)
 
 
