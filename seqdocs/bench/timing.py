@@ -46,9 +46,13 @@ def _inner_loops(timer: timeit.Timer) -> int:
     """Warm up, and find how many calls make a sample of at least ``SAMPLE_SECONDS``."""
     timer.timeit(1)  # the first call allocates, compiles and picks kernels
     loops = 1
-    while (seconds := timer.timeit(loops)) < SAMPLE_SECONDS:
+    while True:
+        seconds = timer.timeit(loops)
+        if seconds < 10 * SAMPLE_SECONDS:  # again: a stall must not pass for a slow call
+            seconds = min(seconds, timer.timeit(loops))
+        if seconds >= SAMPLE_SECONDS:
+            return loops
         loops = max(loops + 1, min(10 * loops, round(1.2 * loops * SAMPLE_SECONDS / max(seconds, 1e-9))))
-    return loops
 
 
 def _bootstrap(samples: Sequence[float], resamples: int = 1000) -> tuple[float, float]:
