@@ -12,8 +12,8 @@ how much work it is handed at once. Latency is another matter, and goodput a thi
 # An Elman network reads B sequences of T tokens. *Loop* does everything inside the walk through time.
 # *Hoisted* multiplies all inputs by their weights in one product first, since that part waits for nobody.
 # ``torch.nn.RNN`` does that too, and walks in compiled code. Attention does not walk. The three recurrences
-# must agree, in output and gradient, before anything is timed. On a CPU everything here computes on one thread:
-# what is compared are ways to hand over work, not numbers of cores.
+# must agree, in output and gradient, before anything is timed. On a CPU everything here computes on one
+# thread: what is compared are ways to hand over work, not numbers of cores.
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -231,10 +231,9 @@ for run in decoded:
         caption="Work and time per decoded token against batch size, relative to one sequence at a time.",
         run=run,
     )
-    axes.plot(
-        batches, [count / flops[0] for count in flops], "o-", color="C2", label="floating-point operations"
-    )
-    axes.plot(batches, [second / seconds[0] for second in seconds], "o-", color="C0", label="time")
+    work, time = ([value / costs[0] for value in costs] for costs in (flops, seconds))
+    axes.plot(batches, work, "o-", color=figures.GREY, label="floating-point operations")
+    axes.plot(batches, time, "o-", color=figures.BLUE, label="time")
     axes.set(xscale="log", ylim=(0, 1.2), xlabel="batch size", ylabel="per token, relative to batch 1")
     axes.legend()
 
