@@ -13,6 +13,17 @@
   addEventListener("resize", reach);
   document.fonts?.ready.then(reach);
 
+  // The styles show where a number comes from, at once and to the keyboard; the browser's own hint would cover it.
+  for (const number of document.querySelectorAll(".measured[title]")) {
+    number.setAttribute("aria-description", number.title);
+    number.removeAttribute("title");
+    for (const event of ["focus", "pointerenter"]) number.addEventListener(event, () => number.classList.remove("is-dismissed"));
+  }
+  addEventListener("keydown", (event) => {
+    if (event.key !== "Escape") return;
+    for (const number of document.querySelectorAll(".measured:is(:hover, :focus)")) number.classList.add("is-dismissed");
+  });
+
   // The entry one reads is in sight in a long navigation.
   const here = document.querySelector(".site-nav a[aria-current]");
   const nav = here?.closest(".site-nav");

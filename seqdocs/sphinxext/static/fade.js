@@ -54,7 +54,8 @@
       const label = element("label", { for: id }, "Steps back, ", element("i", {}, "k"));
       const ui = element("figure", { class: "fade" },
         element("div", { class: "fade-control" }, label, this.slider, this.count), table,
-        element("figcaption", {}, element("p", {}, this.record.caption)));
+        element("figcaption", {}, element("p", {}, "Largest change of the last state per change of the input k steps back, as a fraction of that at k = 0."),
+          element("p", {}, this.record.caption)));
       block.before(ui);
       this.classList.add("is-live");
       this.slider.addEventListener("input", () => this.draw());
