@@ -35,11 +35,11 @@ from seqdocs.queues.trace import (
     latencies,
     littles_law_gap,
     mean_in_system,
-    services,
     span,
     throughput,
 )
 
+COLOURS = {"loop": "loop", "hoisted": "linear", "torch": "baseline", "attention": "attention"}
 NAMES = {"loop": "loop", "hoisted": "hoisted loop", "torch": "torch.nn.RNN", "attention": "attention"}
 
 
@@ -93,14 +93,24 @@ def training(device, *, batches=(1, 4, 16, 64), lengths=(16, 64, 256, 1024), wid
     }
 
 
+def ends(speeds, what):
+    """First and last speed of each model, in words."""
+    changes = (f"{NAMES[n]} {speeds[0][n]['value']:,.0f} to {speeds[-1][n]['value']:,.0f}" for n in NAMES)
+    return f"{what}: {', '.join(changes)}. "
+
+
+def ticks(axes, values):
+    """A logarithmic axis that names the sizes that were measured."""
+    axes.set(xscale="log")
+    axes.set_xticks(values, [f"{value}" for value in values])
+    axes.minorticks_off()
+
+
 for run in training():
-    ends = {
-        NAMES[name]: (run["by_batch"][0][name]["value"], run["by_batch"][-1][name]["value"]) for name in NAMES
-    }
     fig, (left, right) = figures.figure(
-        alt=f"Tokens per second of a training step. From batch {run['batches'][0]} to {run['batches'][-1]}: "
-        + "; ".join(f"{name} {low:,.0f} to {high:,.0f}" for name, (low, high) in ends.items())
-        + f". Against length at batch {run['one_batch']['value']}, the recurrences stay about level.",
+        alt="Tokens per second of a training step, against batch size and against length. "
+        + ends(run["by_batch"], f"From batch {run['batches'][0]} to {run['batches'][-1]}")
+        + ends(run["by_length"], f"From length {run['lengths'][0]} to {run['lengths'][-1]}"),
         caption="Training throughput on one thread, forward and backward, against batch size and length.",
         run=run,
         columns=2,
@@ -108,8 +118,9 @@ for run in training():
     for axes, sweep, key in ((left, "by_batch", "batches"), (right, "by_length", "lengths")):
         for name, label in NAMES.items():
             speeds = [speed[name]["value"] for speed in run[sweep]]
-            axes.plot(run[key], speeds, "o-", markersize=3, label=label)
-        axes.set(xscale="log", yscale="log")
+            axes.plot(run[key], speeds, "o-", markersize=3, color=figures.COLOURS[COLOURS[name]], label=label)
+        axes.set(yscale="log")
+        ticks(axes, run[key])
     left.set(xlabel=f"batch size, at {run['one_length']['value']} tokens", ylabel="tokens/s")
     right.set(xlabel=f"length, at batch {run['one_batch']['value']}")
     left.legend()
@@ -209,7 +220,8 @@ for run in decoded:
     left.plot(batches, [speeds[0] * B for B in batches], ":", color="0.5", label="in proportion")
     right.plot(batches, times, "o-", color=figures.VERMILION)
     for axes in (left, right):
-        axes.set(xscale="log", yscale="log", xlabel="batch size")
+        axes.set(yscale="log", xlabel="batch size")
+        ticks(axes, batches)
     left.set(ylabel="throughput, tokens/s")
     right.set(ylabel="latency of an answer, ms")
     left.legend()
@@ -234,7 +246,8 @@ for run in decoded:
     work, time = ([value / costs[0] for value in costs] for costs in (flops, seconds))
     axes.plot(batches, work, "o-", color=figures.GREY, label="floating-point operations")
     axes.plot(batches, time, "o-", color=figures.BLUE, label="time")
-    axes.set(xscale="log", ylim=(0, 1.2), xlabel="batch size", ylabel="per token, relative to batch 1")
+    axes.set(ylim=(0, 1.2), xlabel="batch size", ylabel="per token, relative to batch 1")
+    ticks(axes, batches)
     axes.legend()
 
 # %%
@@ -268,14 +281,14 @@ def offered(device, *, tokens=16, loads=(0.4, 0.6, 0.8, 0.9, 1.1, 1.3, 1.6), sec
     serve = answers(device)
     # Every answer may take `patience` times as long as one that never waits.
     with SerialEngine(serve) as engine:
+        service = measure(lambda: list(serve(tokens)))["median"]["value"]
         for seed, load in enumerate(loads):
-            service = measure(lambda: list(serve(tokens)), max_seconds=0.2)["median"]["value"]
             times = poisson(load / service, max(20, round(load / service * seconds_each)), seed)
             run = open_loop(engine, [tokens] * len(times), times, slip_limit=1e9)
             traces.append(run)
             points.append(
                 {
-                    "load": load / service * float(services(run).mean()),
+                    "offered": load / service * tokens,
                     "throughput": throughput(run),
                     "goodput": goodput(run, patience * service),
                     "inside": mean_in_system(run),
@@ -289,11 +302,18 @@ def offered(device, *, tokens=16, loads=(0.4, 0.6, 0.8, 0.9, 1.1, 1.3, 1.6), sec
         "requests": quantity(sum(len(run) for run in traces), "requests"),
         "largest_throughput": quantity(max(point["throughput"] for point in points), "tokens/s"),
         "goodput_at_end": quantity(points[-1]["goodput"], "tokens/s"),
-        "load_at_end": quantity(points[-1]["load"], ""),
+        "offered_at_end": quantity(points[-1]["offered"], "tokens/s"),
+        "service": quantity(service, "s"),
         "latency_low": median_of(latencies(traces[0]).tolist(), "s"),
         "latency_high": median_of(latencies(traces[-1]).tolist(), "s"),
         "table": table(
-            ["load", ("throughput", "tokens/s"), ("goodput", "tokens/s"), "inside, counted", "λ × mean time"],
+            [
+                ("offered", "tokens/s"),
+                ("throughput", "tokens/s"),
+                ("goodput", "tokens/s"),
+                "inside",
+                "λ × latency",
+            ],
             [[quantity(value, "") for value in point.values()] for point in points],
         ),
     }
@@ -318,27 +338,27 @@ for run in loaded:
 # %%
 # Goodput
 # -------
-# Beyond load 1 the engine never rests and its throughput is as high as it can be, while hardly any answer
-# comes in time. Tokens that come too late help nobody: what counts is *goodput*, the throughput of answers
-# within a limit.
+# Asked for more than it can do, the engine never rests and its throughput is as high as it can be, while
+# hardly any answer comes in time. Tokens that come too late help nobody: what counts is *goodput*, the
+# throughput of answers within a limit.
 
 for run in loaded:
     points = run["points"]
     fig, axes = figures.figure(
-        alt="Tokens per second against load. "
+        alt="Tokens per second delivered against tokens per second asked for. "
         + "; ".join(
-            f"load {p['load']:.2f}: throughput {p['throughput']:.0f}, goodput {p['goodput']:.0f}"
+            f"{p['offered']:.0f}: throughput {p['throughput']:.0f}, goodput {p['goodput']:.0f}"
             for p in points
         )
         + ".",
         caption=f"Throughput, and goodput: answers within {run['patience']['value']:g} service times.",
         run=run,
     )
-    ordered = sorted(points, key=lambda point: point["load"])
-    x = [point["load"] for point in ordered]
-    axes.plot(x, [point["throughput"] for point in ordered], "o-", color=figures.BLUE, label="throughput")
-    axes.plot(x, [point["goodput"] for point in ordered], "o-", color=figures.VERMILION, label="goodput")
-    axes.set(xlabel="load $\\rho$", ylabel="tokens/s", ylim=(0, None))
+    x = [point["offered"] for point in points]
+    axes.plot(x, x, ":", color=figures.GREY, label="asked for")
+    axes.plot(x, [point["throughput"] for point in points], "o-", color=figures.BLUE, label="throughput")
+    axes.plot(x, [point["goodput"] for point in points], "o-", color=figures.VERMILION, label="goodput")
+    axes.set(xlabel="asked for, tokens/s", ylabel="delivered, tokens/s", ylim=(0, None))
     axes.legend()
 
 # %%
