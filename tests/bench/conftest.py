@@ -89,6 +89,29 @@ def _no_mode(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+TORCH = """
+def device(name):
+    return name
+
+
+def manual_seed(seed):
+    assert seed == 0
+
+
+def set_num_threads(count):
+    assert count >= 1
+"""
+
+
+@pytest.fixture
+def light(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers import a torch of four lines: these tests are about everything around an experiment."""
+    folder = tmp_path / "light"
+    folder.mkdir()
+    (folder / "torch.py").write_text(TORCH, "utf8")
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
 @pytest.fixture
 def toy(tmp_path: Path) -> Path:
     """Return the root of a fresh tiny checkout."""
