@@ -241,7 +241,7 @@ for run in recursion():
 @experiment(
     small={"tokens": 2, "loads": (0.3, 0.7), "seconds_each": 0.1, "long": 1000}, seconds=150, memory_gb=2
 )
-def loads(device, *, tokens=16, loads=(0.3, 0.5, 0.7, 0.8, 0.9), seconds_each=4.5, long=1_000_000):
+def loads(device, *, tokens=16, loads=(0.3, 0.5, 0.7, 0.8, 0.9), seconds_each=4.0, long=1_000_000):
     """Mean wait at each load: engine, recurrence on the same trace, long run and formulas."""
     points, rows, runs, single = [], [], [], []
     with SerialEngine(server(device)) as engine:
