@@ -28,7 +28,7 @@ class Fault:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """End of a message that names the closest known word, or nothing.
 
-    >>> did_you_mean("yaer", ["term", "year"])
+    >>> did_you_mean("yeear", ["term", "year"])
     '; did you mean `year`?'
     >>> did_you_mean("zebra", ["term", "year"])
     ''
@@ -40,7 +40,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 def closest(word: str, known: Iterable[str]) -> str:
     """Find the known word that looks most like ``word``, ignoring case; empty when none does.
 
-    >>> closest("Recurence", ["attention", "recurrence"])
+    >>> closest("Recurrense", ["attention", "recurrence"])
     'recurrence'
     """
     if len(word) > 200:  # comparing is quadratic, and nobody misspells a page of text
