@@ -99,9 +99,15 @@ def add_box(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 
 def shown_in_box(app: Sphinx, docname: str) -> object:
-    """All that the box says may change without the page's own file changing."""
-    entry = library(app).of_page(docname)
-    return facts(app, entry) if entry else None
+    """All that the box says, and the cards of the entries it links to; neither is in the page's own file."""
+    known = library(app)
+    entry = known.of_page(docname)
+    if entry is None:
+        return None
+    found = facts(app, entry)
+    pages = sorted({link.docname for fact in found for value in fact.values for link in value})
+    kin = [known.of_page(page) for page in pages]
+    return found, [(other.stem, other.summary, other.area) for other in kin if other]
 
 
 def setup_factbox(app: Sphinx) -> None:

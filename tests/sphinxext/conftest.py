@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -16,9 +17,13 @@ import pytest
 from bs4 import BeautifulSoup
 from sphinx.testing.util import SphinxTestApp
 
+import seqdocs
 from seqdocs.bench.quantity import quantity, table, verdict
 
+collect_ignore_glob = ["roots/*"]  # sites, not tests
 ROOTS = Path(__file__).parent / "roots"
+OWN_MODULES = {"toyhelp", "seqdocs.toy", "seqdocs.other"}
+ALWAYS = {"genindex.html", "search.html", "py-modindex.html", "_modules/index.html"}
 
 
 def record(device: str = "cpu", time: float = 1.5, said: str = "refuted") -> dict[str, Any]:
@@ -31,7 +36,8 @@ def record(device: str = "cpu", time: float = 1.5, said: str = "refuted") -> dic
     return {
         "schema": 1, "example": "one/plot_alpha", "experiment": "timing", "params": {}, "small": False,
         "device": device, "slug": f"{device}-toy", "machine": {"label": f"Toy {device}"},
-        "versions": {"python": "3.11", "torch": "2.0", "numpy": "2.0"}, "code": "c", "key": f"{device}{time}{said}",
+        "versions": {"python": "3.11", "torch": "2.0", "numpy": "2.0"},
+        "code": "c", "key": f"{device}{time}{said}",
         "created": "2026-01-02T03:04:05Z", "seconds": 1.0, "peak_memory": None, "result": result,
     }  # fmt: skip
 
@@ -62,7 +68,11 @@ class Site:
         return re.sub(r"\x1b\[[0-9;]*m", "", str(self.app.warning.getvalue()))
 
     def start(self, **kwargs: Any) -> SphinxTestApp:
-        """A fresh application."""
+        """A fresh application, which imports this site's modules and not those of another or of before."""
+        for name in OWN_MODULES & sys.modules.keys():
+            del sys.modules[name]
+        sys.path[:] = [path for path in sys.path if not path.endswith("/checkout")]
+        seqdocs.__path__[:] = [path for path in seqdocs.__path__ if not path.endswith("/checkout/seqdocs")]
         return SphinxTestApp(
             srcdir=self.root / "docs", builddir=self.root / "build", confoverrides=dict(self.overrides),
             warning=io.StringIO(), status=io.StringIO(), **kwargs,
@@ -90,9 +100,16 @@ class Site:
         return BeautifulSoup(self.text(page), "html.parser")
 
     def drawn(self) -> dict[str, int]:
-        """When each page was written."""
+        """When each page was written, but for those that Sphinx always writes."""
         out = self.root / "build/html"
-        return {path.relative_to(out).as_posix(): path.stat().st_mtime_ns for path in out.rglob("*.html")}
+        pages = {path.relative_to(out).as_posix(): path.stat().st_mtime_ns for path in out.rglob("*.html")}
+        return {page: when for page, when in pages.items() if page not in ALWAYS}
+
+    def redrawn(self) -> tuple[set[str], str]:
+        """Build again: the pages that were written, and the warnings."""
+        before = self.drawn()
+        said = self.build()
+        return {page for page, when in self.drawn().items() if before.get(page) != when}, said
 
     def ran(self) -> list[str]:
         """Which examples ran, in turn."""
@@ -100,21 +117,69 @@ class Site:
         return log.read_text("utf8").split() if log.is_file() else []
 
 
+def copied(name: str, folder: Path, overrides: dict[str, Any]) -> Site:
+    """Copy a tiny site, with one record, into a folder."""
+    root = folder / "checkout"
+    shutil.copytree(ROOTS / name, root, ignore=shutil.ignore_patterns("__pycache__"))
+    site = Site(root, overrides=overrides)
+    site.shown(record())
+    return site
+
+
 @pytest.fixture
 def make_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Site]]:
-    """Copy a tiny site; ``make_site(gallery=False)`` leaves the gallery undrawn, which is quicker."""
+    """Copy a tiny site; keywords override its conf.py."""
+    monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
     made: list[Site] = []
 
     def make(name: str = "site", **overrides: Any) -> Site:
-        root = tmp_path / "checkout"
-        shutil.copytree(ROOTS / name, root, ignore=shutil.ignore_patterns("__pycache__"))
-        monkeypatch.setenv("SEQDOCS_SHOWN", str(root / "shown.json"))
-        monkeypatch.delenv("GITHUB_REPOSITORY", raising=False)
-        site = Site(root, overrides=overrides)
-        site.shown(record())
+        site = copied(name, tmp_path / str(len(made)), overrides)
+        monkeypatch.setenv("SEQDOCS_SHOWN", str(site.root / "shown.json"))
         made.append(site)
         return site
 
     yield make
     for site in made:
         site.close()
+
+
+@pytest.fixture
+def site(make_site: Callable[..., Site]) -> Site:
+    """A copy to edit and build."""
+    return make_site()
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """One built site for the tests that only look at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("GITHUB_REPOSITORY", raising=False)
+        site = copied("site", tmp_path_factory.mktemp("built"), {})
+        patch.setenv("SEQDOCS_SHOWN", str(site.root / "shown.json"))
+        warnings_given = site.build()
+        site.close()
+        assert warnings_given == ""
+        yield site
+
+
+@pytest.fixture
+def quick(site: Site) -> Site:
+    """A copy whose gallery is made of plain pages and whose API is not documented: half a second to build."""
+    for name in (
+        "sphinx_gallery.gen_gallery",
+        "sphinx.ext.autodoc",
+        "sphinx.ext.napoleon",
+        "sphinx.ext.viewcode",
+    ):
+        site.edit("docs/conf.py", f'    "{name}",\n', "")
+    site.edit("docs/index.md", "reference/api/index\n", "")
+    site.edit("docs/conf.py", 'project = "tiny"', 'project = "tiny"\nsuppress_warnings = ["seqdocs.facts"]')
+    site.edit("docs/conf.py", "sphinx_gallery_conf", "unused")
+    pages = {"index": "Gallery\n=======\n\n.. toctree::\n   :glob:\n\n   */*\n"}
+    pages |= dict.fromkeys(("one/plot_alpha", "one/plot_beta", "two/plot_gamma"), "Example\n=======\n")
+    for name, text in pages.items():
+        path = site.root / f"docs/gallery/{name}.rst"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "utf8")
+    site.edit("glossary/gamma.md", "```{example-figure} one/plot_alpha 1\n```\n", "")
+    return site

@@ -19,7 +19,7 @@ extensions = [
     "seqdocs.sphinxext",
     "seqdocs.sphinxext.maths",
 ]
-exclude_patterns = ["_build", "gallery/**.ipynb", "gallery/**.py", "gallery/**.json", "gallery/backreferences"]
+exclude_patterns = ["gallery/**.ipynb", "gallery/**.py", "gallery/**.json", "gallery/backreferences"]
 nitpicky = True
 myst_enable_extensions = ["dollarmath"]
 nb_execution_mode = "cache"
@@ -42,9 +42,11 @@ sphinx_gallery_conf = {
 }
 bibtex_bibfiles = ["references.bib"]
 bibtex_cite_id = "cite-{key}"
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}  # a dictionary of our own: extensions add to it
 html_theme = "basic"
 html_math_renderer = "seqdocs"
 seqdocs_repository = "https://example.org/tiny"
 seqdocs_shown = "shown.json"
-html_static_path = []  # sphinx-gallery appends to these; Sphinx's own defaults would keep that for the next build
+# sphinx-gallery appends to these, and in one process Sphinx's own defaults would keep that for the next build
+html_static_path = []
 templates_path = []

@@ -7,9 +7,9 @@ See :term:`Beta`.
 
 import matplotlib.pyplot as plt
 import toyhelp
+from seqdocs.toy import double
 
 from seqdocs.bench.experiment import experiment
-from seqdocs.toy import double
 
 
 @experiment
@@ -19,7 +19,7 @@ def timing(device):
 
 # %%
 # The figure.
-with open(toyhelp.LOG, "a") as log:
+with toyhelp.LOG.open("a") as log:
     log.write("alpha\n")
 runs = timing()
 fig, ax = plt.subplots(layout="constrained")

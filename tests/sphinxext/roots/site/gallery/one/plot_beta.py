@@ -7,10 +7,9 @@ Nothing is measured here.
 
 import matplotlib.pyplot as plt
 import toyhelp
-
 from seqdocs.toy import double
 
-with open(toyhelp.LOG, "a") as log:
+with toyhelp.LOG.open("a") as log:
     log.write("beta\n")
 fig, ax = plt.subplots()
 ax.bar([1], [double(2)])

@@ -6,7 +6,6 @@ Nothing is measured here.
 """
 
 import matplotlib.pyplot as plt
-
 from seqdocs.toy import double
 
 fig, ax = plt.subplots()
