@@ -105,5 +105,5 @@ html_css_files = [f"styles/{name}.css" for name in ("tokens", "layout", "prose",
 html_js_files = [("look.js", {"defer": "defer"})]
 html_math_renderer = "seqdocs"
 html_permalinks_icon = "#"
-pygments_style = "a11y-light"
-pygments_dark_style = "a11y-dark"
+pygments_style = "github-light"
+pygments_dark_style = "github-dark"

@@ -87,21 +87,24 @@ def data_block(data: object) -> str:
     """Write data as a block that a page carries and no browser runs.
 
     >>> data_block({"a": "</script>"})
-    '<script type="application/json">{"a": "<\\\\/script>"}</script>'
+    '<script type="application/json">{"a": "\\\\u003c/script>"}</script>'
     """
-    text = (
-        json.dumps(data, ensure_ascii=False, allow_nan=False).replace("</", "<\\/").replace("<!--", "<\\!--")
-    )
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", r"\u003c")
     return f'<script type="application/json">{text}</script>'
 
 
+def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Give every instrument its numbers when the page is drawn; without a record it stays what it holds."""
+    for node in doctree.findall(seq_fade):
+        try:
+            node["data"] = fade_data(first_run(app, node["experiment"]), node["curves"])
+        except (RecordError, ResultPathError, ValueError) as error:
+            warn(str(error), "widgets", node)
+
+
 def open_fade(writer: Any, node: seq_fade) -> None:
-    """Write the element and its numbers; without a record only what stands inside."""
-    try:
-        block = data_block(fade_data(first_run(writer.builder.app, node["experiment"]), node["curves"]))
-    except (RecordError, ResultPathError, ValueError) as error:
-        warn(str(error), "widgets", node)
-        block = ""
+    """Write the element and its numbers."""
+    block = data_block(node["data"]) if "data" in node else ""
     writer.body.append(writer.starttag(node, "seq-fade", start=node["start"]) + block)
 
 
@@ -172,6 +175,7 @@ def setup_widgets(app: Sphinx) -> None:
         man=(pass_by, pass_by),
     )
     app.add_directive("seq-fade", SeqFade)
+    app.connect("doctree-resolved", fill)
     app.connect("builder-inited", add_static)
     app.connect("html-page-context", add_script)
     shows(app, shown_by_widgets)

@@ -23,6 +23,7 @@ ARGUMENTS = [
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
 SUB_PATH = "/docs/latest"
+PATIENCE = 10_000  # ms
 
 
 @pytest.fixture(scope="session")
@@ -97,6 +98,7 @@ def visit(browser: Any, request: pytest.FixtureRequest) -> Iterator[Callable[...
         address = path if "://" in path else f"{request.getfixturevalue('server')}/{path}"
         context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}} | options)
         contexts.append(context)
+        context.set_default_timeout(PATIENCE)
         made = Visit(context.new_page())
         made.watch(urlsplit(address).netloc)
         made.page.goto(address)
