@@ -37,7 +37,7 @@ def modules(root: Path) -> dict[str, Path]:
 def summary(path: Path) -> str:
     """The first line of a module's docstring."""
     text = ast.get_docstring(ast.parse(path.read_text("utf8"))) or ""
-    return text.split("\n", 1)[0].strip()
+    return text.split("\n", 1)[0].rstrip(": ")
 
 
 def public_names(path: Path) -> list[str]:

@@ -1,4 +1,6 @@
-"""The role ``{measured}`` and the directive ``{measured-table}``: numbers on a page, read from the records::
+"""The role ``{measured}`` and the directive ``{measured-table}``: numbers on a page, read from the records.
+
+A path names an experiment and a place in its result::
 
     {measured}`decay.half_life`                          of the entry's own example
     {measured}`recurrence/plot_gru:decay.half_life`      of any example

@@ -31,6 +31,7 @@ CELL_BODY = re.compile(
     r"^(?P<fence>`{3,}|~{3,}|:{3,})\s*\{code-cell\}[^\n]*\n(?P<body>.*?)^(?P=fence)[`~:]*\s*$", re.M | re.S
 )
 CELL_OPTIONS = re.compile(r"\A(?:---\n.*?\n---\n|(?::[^\n]*\n)+)", re.S)
+IS_NOTEBOOK = re.compile(r"\A---\n(?:(?!---).*\n)*?.*\bfile_format: mystnb\b")
 PENDING: WeakKeyDictionary[Sphinx, dict[Path, str]] = WeakKeyDictionary()  # keys of the examples being drawn
 
 
@@ -116,7 +117,7 @@ def cell_code(text: str) -> str:
 
 def add_key(app: Sphinx, docname: str, content: list[str]) -> None:
     """While a page with cells is read: append a hidden cell that changes with what the cells reach."""
-    if not CELL.search(content[0]):
+    if not (IS_NOTEBOOK.match(content[0]) and CELL.search(content[0])):
         return
     root = settings(app).root_path
     code = cell_code(content[0])

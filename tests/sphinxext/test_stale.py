@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from seqdocs.sphinxext.stale import cell_code
+from seqdocs.sphinxext.stale import add_key, cell_code
 from tests.sphinxext.conftest import Site, record
 
 EDITS = {
@@ -90,6 +90,23 @@ CODE = [
 @pytest.mark.parametrize(("text", "code"), CODE)
 def test_the_code_of_cells_is_found(text: str, code: str) -> None:
     assert cell_code(text) == code
+
+
+@pytest.mark.parametrize(
+    ("front", "has_key"),
+    [
+        ("---\nfile_format: mystnb\n---\n", True),
+        ("---\n{orphan: true, file_format: mystnb}\n\n---\n", True),
+        ("---\ntitle: x\n---\n", False),  # cells in an example of how to write cells
+        ("", False),
+    ],
+)
+def test_only_a_notebook_gets_a_key(quick: Site, front: str, has_key: bool) -> None:
+    quick.build()
+    content = [front + "# Title\n\n```{code-cell}\n1\n```\n"]
+    quick.app.env.current_document.docname = "index"
+    add_key(quick.app, "index", content)
+    assert ("# the code these cells reach: " in content[0]) is has_key
 
 
 def test_cells_run_when_what_they_reach_changes_and_never_otherwise(
