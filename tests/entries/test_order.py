@@ -19,7 +19,7 @@ CASES = {  # prerequisites of each entry: the order expected
     "chain": ({"a": ["b"], "b": ["c"], "c": []}, "cba"),
     "free ones first by name": ({"a": ["d"], "b": [], "c": ["b"], "d": []}, "bcda"),
     "diamond": ({"a": ["b", "c"], "b": ["d"], "c": ["d"], "d": []}, "dbca"),
-    "unknown and itself": ({"b": ["zebra", "b"], "a": []}, "ab"),
+    "unknown and itself": ({"b": [], "a": ["zebra", "a"]}, "ab"),
     "circle comes last": ({"a": ["b"], "b": ["a"], "c": []}, "cab"),
 }
 
