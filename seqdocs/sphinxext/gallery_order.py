@@ -9,9 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.transforms import SphinxTransform
 
 from seqdocs.entries.check import GALLERY, read_all
 from seqdocs.entries.order import reading_order
@@ -75,7 +78,23 @@ def set_orders(app: Sphinx, config: Config) -> None:
     conf.setdefault("within_subsection_order", ExampleOrder(example_places(root)))
 
 
+class OneTitle(SphinxTransform):
+    """Put the sections below the title of the gallery's first page, however their headers are underlined."""
+
+    default_priority = 300  # before titles become targets
+
+    def apply(self, **kwargs: Any) -> None:
+        """Move every further section of the highest level into the first."""
+        if self.env.docname != f"{GALLERY}/index":
+            return
+        sections = [node for node in self.document.children if isinstance(node, nodes.section)]
+        for section in sections[1:]:
+            self.document.remove(section)
+            sections[0].append(section)
+
+
 def setup_gallery_order(app: Sphinx) -> None:
     """Before sphinx-gallery fills in its defaults (10)."""
     if "sphinx_gallery.gen_gallery" in app.extensions:
         app.connect("config-inited", set_orders, priority=5)
+        app.add_transform(OneTitle)

@@ -9,9 +9,7 @@ from tests.sphinxext.conftest import Site
 def test_entries_stand_by_area_in_reading_order(built: Site) -> None:
     page = built.html("glossary.html")
     sections = page.find_all("section", id=lambda name: name and name.startswith("area-"))
-    areas = {
-        section["id"]: [row.text for row in section.select("dl.entry-list > dt")] for section in sections
-    }
+    terms = {part["id"]: [row.text for row in part.select("dl.entry-list > dt")] for part in sections}
     assert terms == {"area-foundations": ["Alpha", "Beta"], "area-serving": ["Gamma"]}
 
 

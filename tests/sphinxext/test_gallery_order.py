@@ -11,6 +11,7 @@ def test_sections_follow_the_number_in_their_header(built: Site) -> None:
     assert sorted(["../gallery/one", "../gallery/two"], key=order) == ["../gallery/two", "../gallery/one"]
     titles = [title.find(string=True) for title in built.html("gallery/index.html").find_all("h2")]
     assert titles == ["Section two", "Section one"]
+    assert len(built.html("gallery/index.html").find_all("h1")) == 1
 
 
 def test_a_section_without_a_number_comes_last(tmp_path) -> None:

@@ -42,7 +42,7 @@ sphinx_gallery_conf = {
 }
 bibtex_bibfiles = ["references.bib"]
 bibtex_cite_id = "cite-{key}"
-source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}  # a dictionary of our own: extensions add to it
+source_suffix = {".rst": "restructuredtext", ".md": "myst-nb"}  # our own: extensions add to it
 html_theme = "basic"
 html_math_renderer = "seqdocs"
 seqdocs_repository = "https://example.org/tiny"
