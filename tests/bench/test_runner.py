@@ -289,6 +289,9 @@ def test_a_run_killed_while_measuring_leaves_whole_records_and_no_orphan(toy, ki
     if killed == "interrupted":
         assert "bench: interrupted; what was measured is kept" in text
     assert records(toy) == ["first"]
+    (own_store(toy) / "one/plot_slow/.second.json.7.tmp").write_text(
+        "half a rec", "utf8"
+    )  # a writer's last trace
     summary, _ = run(toy)
     assert counts(summary) == (1, 1, 0, 0)
     assert summary.notes == []

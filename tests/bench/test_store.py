@@ -151,6 +151,17 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
     assert [file.name for file in path.parent.iterdir()] == ["file.json"]
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be replaced there")
+def test_who_reads_while_it_is_written_reads_the_old_file_to_its_end(tmp_path):
+    path = tmp_path / "file.json"
+    write_whole(path, "old" * 100_000)
+    with path.open() as reader:
+        assert reader.read(3) == "old"
+        write_whole(path, "new")
+        assert reader.read() == "old" * 99_999
+    assert path.read_text() == "new"
+
+
 def test_a_write_that_fails_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     path = tmp_path / "file.json"
     write_whole(path, "old")
