@@ -103,8 +103,19 @@ def link_figures(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         caption.append(link)
 
 
+def check_cells(app: Sphinx, doctree: nodes.document) -> None:
+    """A picture that a cell drew needs words; without them its alternative text would be a file name."""
+    for output in doctree.findall(nodes.container):
+        if "cell_output" in output["classes"]:
+            for image in output.findall(nodes.image):
+                if not image.get("alt"):
+                    said = "a figure of a cell has no alternative text; set `mystnb: {image: {alt: …}}` there"
+                    warn(said, "figure", output)
+
+
 def setup_figures(app: Sphinx) -> None:
-    """Both directives."""
+    """Both directives, and a check of what cells draw."""
+    app.connect("doctree-read", check_cells)
     app.add_directive("themed-figure", ThemedFigure)
     app.add_directive("example-figure", ExampleFigure)
     app.connect("doctree-resolved", link_figures)

@@ -5,6 +5,7 @@ A page notes which experiments it shows, so that a record that changed draws exa
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from sphinx.application import Sphinx
@@ -17,7 +18,7 @@ from seqdocs.bench.shown import Found, Shown
 from seqdocs.sphinxext.library import library
 from seqdocs.sphinxext.pagedata import note, noted
 from seqdocs.sphinxext.refresh import shows
-from seqdocs.sphinxext.settings import Host, settings
+from seqdocs.sphinxext.settings import VARIABLE, Host, settings
 
 USED = "experiments"
 MissingError = (RecordError, ResultPathError)  # both say in one sentence what is missing
@@ -93,6 +94,12 @@ def provenance(run: Run, leaf: Any = None) -> str:
     return " · ".join([*([f"interval {between}"] if between else []), run.caption])
 
 
+def replay(app: Sphinx) -> None:
+    """Let the examples read what the pages read, whoever calls Sphinx: drawing never measures."""
+    os.environ.setdefault(VARIABLE, str(settings(app).shown_path))
+
+
 def setup_records(app: Sphinx) -> None:
     """Let changed records draw pages again."""
+    app.connect("builder-inited", replay, priority=40)
     shows(app, shown_of_records)

@@ -15,6 +15,7 @@ from sphinx.util import logging
 LOGGER = logging.getLogger(__name__)
 FOR_SPHINX = "seqdocs_"  # prefix of the settings in conf.py
 PACKAGE = "seqdocs"
+VARIABLE = "SEQDOCS_SHOWN"  # names the file of records to show
 Host = Sphinx | BuildEnvironment  # events bring the one, directives and transforms have the other
 
 
@@ -50,7 +51,7 @@ class Settings:
     @property
     def shown_path(self) -> Path:
         """The file that names the records to show, absolute."""
-        return self.root_path / (os.environ.get("SEQDOCS_SHOWN") or self.shown)
+        return self.root_path / (os.environ.get(VARIABLE) or self.shown)
 
     @property
     def repository_url(self) -> str:

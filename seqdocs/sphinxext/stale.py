@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -103,7 +104,17 @@ def remember_drawn(app: Sphinx) -> None:
     """After sphinx-gallery drew: an example that was drawn whole is up to date."""
     for note, key in PENDING.pop(app, {}).items():
         if complete(note.with_suffix("")):
+            make_stable(note.with_suffix(".zip"))
             note.write_text(key, "utf8")
+
+
+def make_stable(archive: Path) -> None:
+    """Write an archive again without the times of its files, so that the same files give the same bytes."""
+    with zipfile.ZipFile(archive) as old:
+        files = {name: old.read(name) for name in sorted(old.namelist())}
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as new:
+        for name, content in files.items():
+            new.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
 def cell_code(text: str) -> str:

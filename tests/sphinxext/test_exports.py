@@ -77,5 +77,5 @@ def test_two_clean_builds_are_the_same(
 
 def published(root: Path) -> list[Path]:
     """What of a built site is read by somebody."""
-    kinds = {".html", ".json", ".js", ".css", ".svg", ".png", ".inv"}
+    kinds = {".html", ".json", ".js", ".css", ".svg", ".png", ".inv", ".zip", ".ipynb", ".py"}
     return [path for path in (root / "build/html").rglob("*") if path.suffix in kinds]

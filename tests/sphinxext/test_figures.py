@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from docutils import nodes
 from sphinx.errors import ExtensionError
+from sphinx.util.docutils import new_document
 
+from seqdocs.sphinxext.figures import check_cells
 from seqdocs.sphinxext.gallery_figures import CONTRAST, GROUND, described, for_dark, luminance, save
 from tests.sphinxext.conftest import Site
 
@@ -89,6 +92,17 @@ def test_a_page_shows_both_schemes(built: Site, page: str, caption: str) -> None
 def test_a_figure_of_an_example_links_to_its_code(built: Site) -> None:
     figure = built.html("glossary/gamma.html").find("figure", class_="example-figure")
     assert figure.find("a", class_="figure-code")["href"] == "../gallery/one/plot_alpha.html"
+
+
+@pytest.mark.parametrize(("alt", "count"), [("", 1), ("A line.", 0)])
+def test_a_cells_figure_without_words_is_named(quick: Site, alt: str, count: int) -> None:
+    quick.build()
+    image = nodes.image("", uri="x.png", alt=alt) if alt else nodes.image("", uri="x.png")
+    document = new_document("page.md")
+    document += nodes.container("", image, classes=["cell_output"])
+    document += nodes.image("", uri="beside.png")
+    check_cells(quick.app, document)
+    assert quick.app.warning.getvalue().count("a figure of a cell has no alternative text") == count
 
 
 def test_a_figure_that_is_not_there_is_named(quick: Site) -> None:

@@ -12,13 +12,21 @@ def test_an_unchanged_site_is_not_drawn(site: Site) -> None:
 
 def test_an_edited_summary_changes_cards_on_other_pages(site: Site) -> None:
     site.build()
-    site.edit("glossary/gamma.md", "Gamma stands alone.", "Gamma is the third.")
+    site.edit("glossary/beta.md", "Beta follows alpha.", "Beta is the second.")
     pages, said = site.redrawn()
     assert said == ""
-    # itself, the entry whose fact box links to it, the list of all, and the home page, which may list them
-    assert pages == {"glossary/gamma.html", "glossary/beta.html", "glossary.html", "index.html"}
-    card = site.html("glossary/beta.html").find("template", attrs={"data-card": "gamma.html"})
-    assert "Gamma is the third." in card.text
+    assert pages == {
+        "glossary/beta.html",
+        "guide/page.html",  # links to it
+        "gallery/one/plot_alpha.html",
+        "gallery/one/index.html",  # holds that example in its toctree
+        "glossary/alpha.html",
+        "glossary/gamma.html",  # its fact box does
+        "glossary.html",  # lists it
+        "index.html",  # may list it
+    }
+    for page, uri in (("guide/page.html", "../glossary/beta.html"), ("glossary/gamma.html", "beta.html")):
+        assert "Beta is the second." in site.html(page).find("template", attrs={"data-card": uri}).text
 
 
 def test_a_removed_alias_warns_where_it_is_used(site: Site) -> None:

@@ -61,6 +61,15 @@ def test_an_example_is_drawn_again_when_it_is_due(drawn: Site, what: str) -> Non
     drawn.close()
 
 
+def test_drawing_never_measures(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SEQDOCS_SHOWN")
+    assert site.build() == ""
+    assert site.html("glossary/alpha.html").find(class_="measured").text == "1.5\u00a0s"
+    assert "measuring" not in site.app.status.getvalue()
+    page = site.text("gallery/one/plot_alpha.html")
+    assert "Time for" in page
+
+
 def test_a_removed_example_leaves_nothing(site: Site) -> None:
     site.build()
     (site.root / "gallery/two/plot_gamma.py").unlink()

@@ -39,6 +39,13 @@ def test_the_search_finds_an_alias(built: Site) -> None:
     assert any(found[0] == page for found in index["indexentries"]["first letter"])
 
 
+def test_the_general_index_has_the_aliases(built: Site) -> None:
+    links = [
+        link["href"] for link in built.html("genindex.html").find_all("a") if link.text == "first letter"
+    ]
+    assert links == ["glossary/alpha.html#term-alpha"]
+
+
 def test_an_entry_without_a_title_is_named(site: Site) -> None:
     site.edit("glossary/gamma.md", "# Gamma", "Gamma")
     assert "the entry has no title `# Gamma`" in site.build()
