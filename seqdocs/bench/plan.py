@@ -10,8 +10,9 @@ from typing import Any
 
 from seqdocs.bench import machine
 from seqdocs.bench.closure import code_hash
+from seqdocs.bench.declared import Declared, declared
 from seqdocs.bench.record import Record, digest
-from seqdocs.bench.slice import Declared, cut, declared
+from seqdocs.bench.slice import cut
 from seqdocs.bench.source import SourceError, read
 from seqdocs.bench.store import Store
 

@@ -21,78 +21,14 @@ import ast
 import builtins
 import symtable
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
-from seqdocs.bench.options import Options
+from seqdocs.bench.declared import decorator_of
 from seqdocs.bench.source import SourceError, parse
 
 KNOWN = frozenset(dir(builtins)) | {"__name__", "__file__", "__doc__"}
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
-
-
-@dataclass(frozen=True)
-class Declared:
-    """An experiment as its script's text declares it."""
-
-    name: str
-    line: int
-    doc: str
-    options: Options
-
-
-def _decorator(node: ast.stmt) -> ast.expr | None:
-    """Return the ``@experiment`` of a statement, or None."""
-    if not isinstance(node, ast.FunctionDef):
-        return None
-    for expression in node.decorator_list:
-        called = expression.func if isinstance(expression, ast.Call) else expression
-        name = called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", None)
-        if name == "experiment":
-            return expression
-    return None
-
-
-def declared(text: str, name: str) -> tuple[Declared, ...]:
-    """Return the experiments that a script declares, in order.
-
-    Args:
-        text: the script.
-        name: how errors call it.
-
-    Raises:
-        SourceError: if it is no Python, an option is unknown or no literal, or two experiments share a name.
-    """
-    found: dict[str, Declared] = {}
-    for node in parse(text, name).body:
-        decorator = _decorator(node)
-        if decorator is None or not isinstance(node, ast.FunctionDef):
-            continue
-        if node.name in found:
-            raise SourceError(f"{name}, line {node.lineno}: a second experiment is called `{node.name}`")
-        try:
-            options = _options(decorator)
-        except ValueError as error:
-            raise SourceError(f"{name}, line {decorator.lineno}: {error}") from None
-        found[node.name] = Declared(node.name, node.lineno, ast.get_docstring(node) or "", options)
-    return tuple(found.values())
-
-
-def _options(decorator: ast.expr) -> Options:
-    """Read the decorator's options from its text."""
-    read: dict[str, Any] = {}
-    there = [one.name for one in fields(Options)]
-    for keyword in decorator.keywords if isinstance(decorator, ast.Call) else []:
-        if keyword.arg is None or keyword.arg not in there:
-            raise ValueError(
-                f"`{keyword.arg or '**'}` is no option of an experiment; there are {', '.join(there)}"
-            )
-        try:
-            read[keyword.arg] = ast.literal_eval(keyword.value)
-        except ValueError:
-            raise ValueError(f"option `{keyword.arg}` is computed; it must be a literal") from None
-    return Options(**read)
 
 
 @dataclass(frozen=True)
@@ -108,7 +44,7 @@ class _Statement:
     @property
     def rows(self) -> range:
         """Lines from 1, with decorators but ``@experiment``."""
-        node, own = self.node, _decorator(self.node)
+        node, own = self.node, decorator_of(self.node)
         decorators = node.decorator_list if isinstance(node, Definition) else []
         first = min([node.lineno, *(other.lineno for other in decorators if other is not own)])
         return range(first, (node.end_lineno or node.lineno) + 1)
@@ -144,7 +80,7 @@ def _changes(node: ast.stmt, imported: frozenset[str]) -> Iterator[str | None]:
 
 def _study(node: ast.stmt, imported: frozenset[str]) -> _Statement:
     """Find the names a statement deals in, by Python's own rules of scope."""
-    own = _decorator(node)
+    own = decorator_of(node)
     if isinstance(node, ast.FunctionDef) and own is not None:
         rest = [other for other in node.decorator_list if other is not own]
         copy: ast.stmt = ast.FunctionDef(**{**dict(ast.iter_fields(node)), "decorator_list": rest})
@@ -205,7 +141,7 @@ def cut(text: str, experiment: str, name: str) -> str:
             *``, or a kept statement shares its line.
     """
     statements = _candidates(parse(text, name), experiment)
-    target = next((s for s in statements if _decorator(s.node) and experiment in s.binds), None)
+    target = next((s for s in statements if decorator_of(s.node) and experiment in s.binds), None)
     if target is None:
         raise SourceError(f"{name} has no experiment `{experiment}`")
     kept, needed = {id(target): target}, set(target.reads)
@@ -246,7 +182,7 @@ def _refuse_what_cannot_be_cut(
                 )
         if statement is target or id(statement) not in kept:
             continue
-        if _decorator(statement.node) is not None:
+        if decorator_of(statement.node) is not None:
             other = next(iter(statement.binds))
             raise SourceError(
                 f"{where}: `{goal}` reaches the experiment `{other}`; each is measured alone, "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from seqdocs.bench.slice import cut, declared
+from seqdocs.bench.declared import declared
+from seqdocs.bench.slice import cut
 from seqdocs.bench.source import SourceError, essence
 
 HEAD = '"""Title."""\nfrom seqdocs.bench.experiment import experiment\n'
