@@ -2,7 +2,9 @@ r"""Causal self-attention: every position reads all positions up to its own, wei
 
 Letters: B batch · T time · D input · n heads · d width of a head (D = n d; d is d_k in the paper).
 
-o[t] = Σ_{s≤t} p[t, s] v[s],   p[t, ·] = softmax over s ≤ t of q[t]·k[s] / √d
+::
+
+    o[t] = Σ_{s≤t} p[t, s] v[s],   p[t, ·] = softmax over s ≤ t of q[t]·k[s] / √d
 
 Nothing is handed from step to step, so no position waits for another; the price is about T² / 2 products of q
 and k, and while generating, a memory of all keys and values so far, the KV cache.

@@ -4,10 +4,10 @@ Letters: B batch · T time · D input.
 
 A tensor operation counts one, however many numbers it handles; a view (a slice, a transpose) counts nothing.
 
-- :func:`sequential_steps`: the longest chain of operations each of which needs the result of the one
-before. No   machine, however wide, can finish in fewer rounds. - :func:`path_length`: the operations on the
-shortest way from the first input to the last output. A gradient that is   to connect the two passes through
-at least so many.
+- :func:`sequential_steps`: the longest chain of operations each of which needs the result of the one before.
+  No machine, however wide, can finish in fewer rounds.
+- :func:`path_length`: the operations on the shortest way from the first input to the last output. A gradient
+  that is to connect the two passes through at least so many.
 
 Limits: a fused kernel (``scaled_dot_product_attention``, a matrix product, a whole layer of
 ``torch.nn.LSTM`` on a CPU) counts one, whatever it does inside. Where a buffer is filled piece by piece,
@@ -136,15 +136,16 @@ class _Call(NamedTuple):
         return not self.writes and bool(places) and places <= set(_places(self.read))
 
     def repeat(self, known: dict[int, Tensor]) -> dict[int, Tensor]:
-        """Run again on what is known now; those results, by id, in which not-a-number has spread."""
+        """Run again on what is known now; the results in which not-a-number has spread, by id."""
         args, kwargs = tree_map(
             lambda x: known.get(id(x), x) if isinstance(x, Tensor) else x, (self.args, self.kwargs)
         )
         again = [y for y in tree_leaves(self.operation(*args, **kwargs)) if isinstance(y, Tensor)]
         spread = {}
-        for before, after in zip(self.results, again, strict=True):
-            if (after.isnan() & ~known.get(id(before), before).isnan()).any():
-                spread[id(before)] = after
+        for result, now in zip(self.results, again, strict=True):
+            # Only what is new is handed on: else every longer way would repeat all that follows it.
+            if (now.isnan() & ~known.get(id(result), result).isnan()).any():
+                spread[id(result)] = now
         return spread
 
 

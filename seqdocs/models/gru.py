@@ -2,10 +2,12 @@ r"""Gated recurrent unit: the next state is a weighted mean of the last one and 
 
 Letters: B batch · T time · D input · H hidden.
 
-r = σ(W_r x + b_r + U_r h + c_r)             reset: how much of the old state the candidate sees
-z = σ(W_z x + b_z + U_z h + c_z)             update: how much of the old state stays
-n = tanh(W_n x + b_n + r ⊙ (U_n h + c_n))    candidate
-h[t] = z ⊙ h[t-1] + (1 - z) ⊙ n
+::
+
+    r = σ(W_r x + b_r + U_r h + c_r)             reset: how much of the old state the candidate sees
+    z = σ(W_z x + b_z + U_z h + c_z)             update: how much of the old state stays
+    n = tanh(W_n x + b_n + r ⊙ (U_n h + c_n))    candidate
+    h[t] = z ⊙ h[t-1] + (1 - z) ⊙ n
 
 Conventions, on which papers and libraries differ: z *keeps* (elsewhere it replaces), and the reset acts
 *after* the product with U_n (in the paper's equation 8 before it, on h, so that U_n must wait for r). Both,

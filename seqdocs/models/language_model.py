@@ -2,7 +2,9 @@ r"""A small causal language model: blocks of attention and feedforward layers th
 
 Letters: B batch · T time · D width · V vocabulary.
 
-x = E[token] + P[position];   x = x + attention(norm(x));   x = x + mlp(norm(x));   logits = norm(x) Eᵀ
+::
+
+    x = E[token] + P[position];   x = x + attention(norm(x));   x = x + mlp(norm(x));   logits = norm(x) Eᵀ
 
 Generating is sequential: token t+1 is chosen from the output at token t. *Prefill* reads the whole prompt in
 one go and fills the KV cache; each *decode* step then reads one token per sequence and the cache. Both give

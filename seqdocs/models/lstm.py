@@ -2,9 +2,11 @@ r"""Long short-term memory: a cell that is added to, and gates that decide what 
 
 Letters: B batch · T time · D input · H hidden; c is the cell, h the output.
 
-i, f, o = σ(W_i x + U_i h + b_i), …      input, forget and output gate
-g = tanh(W_g x + U_g h + b_g)            what could be written
-c[t] = f ⊙ c[t-1] + i ⊙ g,   h[t] = o ⊙ tanh(c[t])
+::
+
+    i, f, o = σ(W_i x + U_i h + b_i), …      input, forget and output gate
+    g = tanh(W_g x + U_g h + b_g)            what could be written
+    c[t] = f ⊙ c[t-1] + i ⊙ g,   h[t] = o ⊙ tanh(c[t])
 
 Along the cell the gradient is multiplied by f alone, so a forget gate near one carries it far. A fresh LSTM
 has f near σ(0) = ½ and halves it at every step; :func:`set_forget_bias` opens the gate.

@@ -2,7 +2,9 @@ r"""Elman's simple recurrent network: the state is a squashed mix of the input a
 
 Letters: B batch · T time · D input · H hidden.
 
-h[t] = tanh(W_ih x[t] + b_ih + W_hh h[t-1] + b_hh)
+::
+
+    h[t] = tanh(W_ih x[t] + b_ih + W_hh h[t-1] + b_hh)
 
 Convention: the output is the state itself (Elman's network reads it out by one more layer); two biases, of
 which one would do, as in ``torch.nn.RNN``.
