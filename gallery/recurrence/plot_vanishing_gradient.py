@@ -2,8 +2,9 @@
 Vanishing gradient
 ==================
 
-How much does the last state of a network feel an input it read :math:`k` steps ago? We differentiate and look.
-A tanh network forgets or explodes with its spectral radius; an LSTM keeps only what its forget gate lets through.
+How much does the last state of a network feel an input it read :math:`k` steps ago? We differentiate and
+look. A tanh network forgets or explodes with its spectral radius; an LSTM keeps only what its forget gate
+lets through.
 """
 
 # %%
@@ -60,8 +61,8 @@ def influence(net, x, lags):
 # %%
 # Which models are compared
 # -------------------------
-# Spectral radius below, at and above one; the LSTM with its default and with two larger forget-gate biases; a GRU;
-# and causal self-attention, which reaches any distance in one step. Five random initialisations of each.
+# Spectral radius below, at and above one; the LSTM with its default and with two larger forget-gate biases; a
+# GRU; and causal self-attention, which reaches any distance in one step. Five random initialisations of each.
 
 
 @experiment(small={"steps": 12, "width": 8, "seeds": 2}, seconds=120, memory_gb=2)
@@ -94,7 +95,10 @@ def decay(device, steps=100, width=64, seeds=5):
     }
     shrinks = ends["tanh_09"][-1] < 1e-2
     grows = ends["tanh_20"][0] > 1e2
-    both = f"tanh, {steps} steps: radius 0.9 leaves {curves['tanh_09'][-1]:.0e}, radius 2 leaves {curves['tanh_20'][-1]:.0e}"
+    gone, grown = curves["tanh_09"][-1], curves["tanh_20"][-1]
+    both = (
+        f"after {steps} steps a radius of 0.9 leaves {gone:.0e} of the influence, a radius of 2 {grown:.0e}"
+    )
     return {
         "lags": lags,
         "curves": curves,
@@ -106,7 +110,7 @@ def decay(device, steps=100, width=64, seeds=5):
         "claims": {
             "s2-06": verdict(
                 "holds" if shrinks and ends["attention"][0] > 1e-2 else "refuted",
-                f"after {steps} steps a tanh network of radius 0.9 keeps {curves['tanh_09'][-1]:.0e} of the influence, "
+                f"after {steps} steps a tanh network of radius 0.9 keeps {gone:.0e} of the influence, "
                 f"self-attention {curves['attention'][-1]:.1g}",
             ),
             "s3-15": verdict("qualified" if shrinks and grows else "holds" if shrinks else "refuted", both),
@@ -153,9 +157,11 @@ decayed = decay()
 for run in decayed:
     ends = {name: curve[-1] for name, curve in run["curves"].items()}
     fig, (left, right) = figures.figure(
-        alt=f"Influence against steps back on a logarithmic scale. After {run['lags'][-1]} steps the tanh network of "
-        f"radius 0.9 keeps {ends['tanh_09']:.0e}, of radius 2 {ends['tanh_20']:.0e}; the default LSTM keeps "
-        f"{ends['lstm']:.0e}, with forget bias 3 {ends['lstm_bias3']:.1g}, self-attention {ends['attention']:.1g}.",
+        alt="Influence against steps back on a logarithmic scale. "
+        f"After {run['lags'][-1]} steps the tanh network of radius 0.9 keeps {ends['tanh_09']:.0e}, "
+        f"of radius 2 {ends['tanh_20']:.0e}; the default LSTM keeps "
+        f"{ends['lstm']:.0e}, "
+        f"with forget bias 3 {ends['lstm_bias3']:.1g}, self-attention {ends['attention']:.1g}.",
         caption="Influence of the input k steps back on the last state, relative to k = 0.",
         run=run,
         columns=2,
@@ -170,7 +176,7 @@ for run in decayed:
 # %%
 # Does a wider or a deeper network help?
 # --------------------------------------
-# We fit the factor by which one more step multiplies the influence, between the middle and the end of the range.
+# We fit the factor by which one more step multiplies the influence, over the second half of the range.
 
 
 @experiment(small={"steps": 12, "widths": (4, 8), "depths": (1,), "seeds": 1}, seconds=120, memory_gb=2)
@@ -217,8 +223,9 @@ for run in swept:
 # %%
 # What to take away
 # -----------------
-# The rate is set by the recurrent Jacobian, not by the size of the network. To keep a dependency over :math:`k`
-# steps, the factor per step must stay near one: by a spectral radius near one, or by a forget gate that starts open.
+# The rate is set by the recurrent Jacobian, far more than by the size of the network. To keep a dependency
+# over :math:`k` steps, the factor per step must stay near one: by a spectral radius near one, or by a forget
+# gate that starts open.
 # Next to read: :term:`vanishing gradient`, :term:`sequential models`.
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def parser() -> argparse.ArgumentParser:
     """The command's options."""
     made = argparse.ArgumentParser("python -m seqdocs build", description=__doc__)
     made.add_argument("--out", type=Path, help="where the site goes (default: docs/_build/html)")
-    made.add_argument("--builder", default="html", help="html, or linkcheck: ask every outside link (needs a network)")
+    made.add_argument(
+        "--builder", default="html", help="html, or linkcheck: ask every outside link (needs a network)"
+    )
     made.add_argument("--root", type=Path, default=Path.cwd(), help="the checkout (default: here)")
     return made
 
@@ -46,7 +48,7 @@ def machinery(root: Path) -> str:
 
 def forget(root: Path) -> None:
     """Delete everything drawn, so that the next drawing starts from nothing; records stay."""
-    for place in (*DRAWN, "docs/_build/stage", "docs/_build/doctrees", "docs/_build/jupyter_cache"):
+    for place in (*DRAWN, "docs/_build/stage", "docs/_build/doctrees", "docs/_build/cells"):
         shutil.rmtree(root / place, ignore_errors=True)
 
 
@@ -60,7 +62,11 @@ def draw(root: Path, builder: str) -> int:
     command += ["-d", str(build / "doctrees"), "docs", str(target)]
     env = os.environ | STABLE | {"SEQDOCS_SHOWN": str(build / "records/shown.json")}
     status = subprocess.run(command, cwd=root, env=env, check=False).returncode
-    count = sum(1 for line in warnings.read_text("utf8").splitlines() if line.strip()) if warnings.is_file() else 0
+    count = (
+        sum(1 for line in warnings.read_text("utf8").splitlines() if line.strip())
+        if warnings.is_file()
+        else 0
+    )
     return count if status == 0 or count else -1
 
 
@@ -85,11 +91,17 @@ def build(root: Path, out: Path, builder: str) -> int:
     for fault in faults:
         print(fault, file=sys.stderr)
     if faults:
-        print(f"seqdocs build: {len(faults)} faults in the entries; nothing was measured or drawn", file=sys.stderr)
+        print(
+            f"seqdocs build: {len(faults)} faults in the entries; nothing was measured or drawn",
+            file=sys.stderr,
+        )
         return 1
     measured = run_all(root)
     if measured.failed:
-        print(f"seqdocs build: {measured.failed} experiments failed (named above); nothing was drawn", file=sys.stderr)
+        print(
+            f"seqdocs build: {measured.failed} experiments failed (named above); nothing was drawn",
+            file=sys.stderr,
+        )
         return 1
     unfinished, memory = root / "docs/_build/unfinished", root / "docs/_build/machinery"
     now = machinery(root)

@@ -14,7 +14,14 @@ from pathlib import Path
 
 STAMP = "build.json"
 # Sphinx's own memory between builds; no reader needs it, and it differs between two equal builds.
-PRIVATE = {".buildinfo", ".buildinfo.bak", ".doctrees", ".jupyter_cache", "jupyter_execute", "environment.pickle"}
+PRIVATE = {
+    ".buildinfo",
+    ".buildinfo.bak",
+    ".doctrees",
+    ".jupyter_cache",
+    "jupyter_execute",
+    "environment.pickle",
+}
 
 
 def site_files(root: Path) -> dict[str, Path]:
@@ -65,7 +72,9 @@ def publish(stage: Path, out: Path, facts: dict[str, object]) -> int:
     for folder in sorted((path for path in out.rglob("*") if path.is_dir()), reverse=True):
         if not any(folder.iterdir()):
             folder.rmdir()
-    stamp = json.dumps(facts | {"files": len(new), "sha256": digest(site_files(out))}, indent=1, sort_keys=True)
+    stamp = json.dumps(
+        facts | {"files": len(new), "sha256": digest(site_files(out))}, indent=1, sort_keys=True
+    )
     write_whole(out / STAMP, stamp.encode() + b"\n")
     return written
 

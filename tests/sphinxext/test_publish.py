@@ -62,7 +62,12 @@ def test_a_kill_while_publishing_leaves_whole_files_and_no_valid_stamp(
     monkeypatch.setattr(module, "write_whole", killed)
     with pytest.raises(KeyboardInterrupt):
         publish(stage, out, {})
-    assert {path.read_text("utf8") for path in site_files(out).values()} <= {"home", "page", "new home", "new page"}
+    assert {path.read_text("utf8") for path in site_files(out).values()} <= {
+        "home",
+        "page",
+        "new home",
+        "new page",
+    }
     assert not is_whole(out)
     monkeypatch.setattr(module, "write_whole", real)
     publish(stage, out, {})
