@@ -65,8 +65,10 @@ def state_jacobian_norms(
     own_output = run(copies)[:, -1].diagonal()  # output i of copy i
     (jacobian,) = torch.autograd.grad(own_output.sum(), copies)  # (H, T, D)
     at_lags = jacobian[:, [T - 1 - k for k in lags]].transpose(0, 1)  # (lags, H, D)
-    norms: Tensor = torch.linalg.matrix_norm(at_lags, ord=2 if norm == "spectral" else "fro")
-    return norms
+    if norm == "frobenius":
+        return at_lags.square().sum((1, 2)).sqrt()
+    singular: Tensor = torch.linalg.svdvals(at_lags)  # largest first
+    return singular[:, 0]
 
 
 @torch.no_grad()
