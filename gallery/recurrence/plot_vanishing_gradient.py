@@ -94,7 +94,7 @@ def decay(device, steps=100, width=64, seeds=5):
         name: quantity(statistics.median(end), "", low=end[0], high=end[-1]) for name, end in ends.items()
     }
     shrinks = ends["tanh_09"][-1] < 1e-2
-    grows = ends["tanh_20"][0] > 1e2
+    grows = curves["tanh_20"][-1] > 1e2
     gone, grown = curves["tanh_09"][-1], curves["tanh_20"][-1]
     both = (
         f"after {steps} steps a radius of 0.9 leaves {gone:.0e} of the influence, a radius of 2 {grown:.0e}"

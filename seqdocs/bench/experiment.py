@@ -3,10 +3,10 @@
 The same call has three modes, chosen by the environment:
 
 - nothing set: it measures on what this machine has, in this process; ``python plot_x.py`` works alone,
-anywhere;
+  anywhere;
 - ``SEQDOCS_SHOWN=path``: it returns the stored runs that the site shows (see :mod:`seqdocs.bench.shown`);
 - ``SEQDOCS_SMALL=1``: it measures with the ``small`` parameters, for tests; nothing is stored in any mode
-here.
+  here.
 """
 
 from __future__ import annotations

@@ -4,11 +4,9 @@ The rule. Candidates are the top-level statements before the first one that name
 experiment sees the script as it stands when it is first called. Of those are kept, until nothing is added:
 
 - imports, functions, classes, assignments and blocks (``if``, ``for``, ``with``, ``try``) that bind a name
-which
-  the experiment or a kept statement reads as a global;
+  which the experiment or a kept statement reads as a global;
 - statements that change such a name: ``name.key = ...``, ``name[key] = ...``, ``name.method(...)``. A bare
-call
-  of an imported module is kept only when it sets something (``torch.set_...``): the others are checks;
+  call of an imported module is kept only when it sets something (``torch.set_...``): the others are checks;
 - ``from __future__ import ...``.
 
 ``if __name__ == "__main__":`` is never part of it, nor is anything printed or plotted. What an experiment
