@@ -59,6 +59,24 @@ def test_the_page_carries_the_record_and_its_origin(visit: Open, record: Run) ->
     assert data["caption"] == record.caption
 
 
+def test_the_instrument_begins_where_the_page_says(visit: Open, record: Run) -> None:
+    page = visit("index.html").page
+    wanted = int(page.locator("seq-fade").get_attribute("start"))
+    shown = int(page.locator("seq-fade output").inner_text())
+    assert shown == max(lag for lag in record["lags"] if lag <= wanted)
+
+
+def test_no_bar_leaves_its_track(visit: Open) -> None:
+    page = visit("index.html").page
+    page.locator("seq-fade input[type=range]").focus()
+    page.keyboard.press("End")
+    page.wait_for_timeout(300)  # the bars move
+    width = "boxes => boxes.map((box) => box.getBoundingClientRect().width)"
+    bars_, tracks = (page.locator(name).evaluate_all(width) for name in (".fade-bar", ".fade-track"))
+    lengths = [bar / track for bar, track in zip(bars_, tracks, strict=True)]
+    assert lengths and all(0 <= length <= 1.001 for length in lengths)
+
+
 def test_the_instrument_obeys_the_keyboard(visit: Open) -> None:
     page = visit("index.html").page
     slider = page.locator("seq-fade input[type=range]")

@@ -3,6 +3,7 @@
 (() => {
   "use strict";
   const FLOOR = -9; // the axis begins at 10^-9; what is smaller has no bar, its number is still shown
+  const STEP = 3; // powers of ten between two marks
 
   const element = (name, attributes = {}, ...children) => {
     const made = document.createElement(name);
@@ -22,54 +23,71 @@
     return `${digits} · 10${superscript(Number(rest))}`;
   };
 
-  const length = (value) => (value > 0 ? Math.min(1, Math.max(0, 1 - Math.log10(value) / FLOOR)) : 0);
+  const WHAT = "Largest change of the last state per change of the input k steps back, as a fraction of that at k = 0.";
+  let count = 0; // instruments on this page
 
   class SeqFade extends HTMLElement {
     connectedCallback() {
       const block = this.querySelector('script[type="application/json"]');
       if (!block || this.slider) return;
       this.record = JSON.parse(block.textContent);
-      const last = this.record.lags.length - 1;
-      const start = Math.min(Number(this.getAttribute("start")) || 0, last);
-      const id = "seq-fade-steps";
+      const largest = Math.max(1, ...Object.values(this.record.curves).flat());
+      this.top = Math.ceil(Math.log10(largest)); // influence may grow, so the axis may end above one
+      const caption = element("figcaption", {}, element("p", {}, WHAT), element("p", {}, this.record.caption));
+      block.before(element("figure", { class: "fade" }, this.control(), this.table(), caption));
+      this.classList.add("is-live");
+      this.draw();
+    }
 
-      this.slider = element("input", { type: "range", id, min: 0, max: last, step: 1, value: start });
-      this.count = element("output", { for: id });
+    // The slider, from the first lag of the record to its last; it begins at the attribute `start`.
+    control() {
+      const id = `seq-fade-${(count += 1)}`;
+      const { lags } = this.record;
+      const wanted = Number(this.getAttribute("start")) || 0;
+      const value = Math.max(0, lags.findLastIndex((lag) => lag <= wanted));
+      this.slider = element("input", { type: "range", id, min: 0, max: lags.length - 1, step: 1, value });
+      this.slider.addEventListener("input", () => this.draw());
+      this.output = element("output", { for: id });
+      const label = element("label", { for: id }, "Steps back, ", element("i", {}, "k"));
+      return element("div", { class: "fade-control" }, label, this.slider, this.output);
+    }
+
+    // A row per model: name, bar, number; under them the marks of the axis.
+    table() {
       this.rows = Object.keys(this.record.curves).map((name) => {
         const bar = element("span", { class: "fade-bar" });
         const value = element("td", { class: "fade-value" });
         const track = element("td", { class: "fade-track", "aria-hidden": "true" }, bar);
         return { name, bar, value, row: element("tr", {}, element("th", { scope: "row" }, name), track, value) };
       });
-      const ticks = [FLOOR, (FLOOR * 2) / 3, FLOOR / 3, 0].map((power) => {
+      const ticks = element("span", { class: "fade-ticks" });
+      for (let power = FLOOR; power <= this.top; power += STEP) {
         const tick = element("span", {}, power === 0 ? "1" : `10${superscript(power)}`);
-        tick.style.setProperty("--at", 1 - power / FLOOR);
-        return tick;
-      });
-      const axis = element("tr", { class: "fade-axis", "aria-hidden": "true" },
-        element("td"), element("td", {}, element("span", { class: "fade-ticks" }, ...ticks)), element("td"));
-      const table = element("table", { class: "fade-table" },
-        element("caption", { class: "visually-hidden" }, "Influence left after the chosen number of steps, by model"),
-        element("tbody", {}, ...this.rows.map((entry) => entry.row), axis));
-      const label = element("label", { for: id }, "Steps back, ", element("i", {}, "k"));
-      const ui = element("figure", { class: "fade" },
-        element("div", { class: "fade-control" }, label, this.slider, this.count), table,
-        element("figcaption", {}, element("p", {}, "Largest change of the last state per change of the input k steps back, as a fraction of that at k = 0."),
-          element("p", {}, this.record.caption)));
-      block.before(ui);
-      this.classList.add("is-live");
-      this.slider.addEventListener("input", () => this.draw());
-      this.draw();
+        tick.style.setProperty("--at", this.place(10 ** power));
+        ticks.append(tick);
+      }
+      const axis = element("tr", { class: "fade-axis", "aria-hidden": "true" });
+      axis.append(element("td"), element("td", {}, ticks), element("td"));
+      const title = element("caption", { class: "visually-hidden" }, "Influence left after so many steps, by model");
+      const body = element("tbody", {}, ...this.rows.map((entry) => entry.row), axis);
+      const made = element("table", { class: "fade-table" }, title, body);
+      made.style.setProperty("--one", this.place(1));
+      return made;
+    }
+
+    // Where a number stands on the axis: 0 at its beginning, 1 at its end.
+    place(value) {
+      return value > 0 ? Math.max(0, (Math.log10(value) - FLOOR) / (this.top - FLOOR)) : 0;
     }
 
     draw() {
       const index = Number(this.slider.value);
       const steps = this.record.lags[index];
-      this.count.value = String(steps);
+      this.output.value = String(steps);
       this.slider.setAttribute("aria-valuetext", `${steps} steps back`);
       for (const { name, bar, value } of this.rows) {
         const left = this.record.curves[name][index];
-        bar.style.setProperty("--length", length(left));
+        bar.style.setProperty("--length", this.place(left));
         value.textContent = show(left);
         value.dataset.value = left;
       }
