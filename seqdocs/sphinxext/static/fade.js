@@ -23,7 +23,7 @@
     return `${digits} · 10${superscript(Number(rest))}`;
   };
 
-  const WHAT = "Largest change of the last state per change of the input k steps back, as a fraction of that at k = 0.";
+  const WHAT = "Largest change of the last state per change of the input k steps back, as a fraction of that at k\u00a0=\u00a00.";
   let count = 0; // instruments on this page
 
   class SeqFade extends HTMLElement {
