@@ -1,4 +1,4 @@
-"""Every command of the project: ``nox -s docs`` builds the site, ``nox -s tests`` tests it, ``nox -l`` lists the rest."""
+"""Every command of the project: ``nox -s docs`` builds the site, ``nox -s tests`` tests it, ``nox -l``."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ STABLE = {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg"}  # the same input gives th
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
-    """Install the package in place with its groups, at the pinned versions; nothing when they have not changed."""
+    """Install the package in place with its groups, pinned; nothing when they have not changed."""
     wanted = [*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".{extras}"]
     stamp = Path(session.virtualenv.location, "installed.txt")
-    text = "\n".join([*wanted, Path("pyproject.toml").read_text("utf8"), Path("constraints.txt").read_text("utf8")])
+    files = [Path(name).read_text("utf8") for name in ("pyproject.toml", "constraints.txt")]
+    text = "\n".join([*wanted, *files])
     if stamp.is_file() and stamp.read_text("utf8") == text:
         return
     session.install(*wanted, "-c", "constraints.txt")

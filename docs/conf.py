@@ -13,7 +13,7 @@ PYPROJECT = tomllib.loads((HERE.parent / "pyproject.toml").read_text("utf8"))["p
 project = PYPROJECT["name"]
 author = PYPROJECT["authors"][0]["name"]
 version = release = PYPROJECT["version"]
-copyright = f"{author}; code under the {PYPROJECT['license']} licence"  # noqa: A001 (Sphinx's name); no year: it would change by itself
+copyright = f"{author}; code under the {PYPROJECT['license']} licence"  # no year: it would change by itself
 language = "en"
 
 extensions = [
@@ -80,7 +80,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True  # attributes in a docstring would otherwise be documented twice
 viewcode_line_numbers = True
-# Annotations name classes of other projects, and the build fetches no inventory: it must work without a network.
+# Annotations name classes of other projects, and the build fetches no inventory: it works without a network.
 # Names of this package are checked, whatever they are.
 nitpick_ignore_regex = [(r"py:(class|obj)", r"(?!seqdocs\.).*")]
 
@@ -101,7 +101,9 @@ html_theme = "furo"
 html_title = "seqdocs"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
-html_css_files = [f"styles/{name}.css" for name in ("tokens", "layout", "prose", "entry", "gallery", "home", "print")]
+html_css_files = [
+    f"styles/{name}.css" for name in ("tokens", "layout", "prose", "entry", "gallery", "home", "print")
+]
 html_js_files = [("look.js", {"defer": "defer"})]
 html_math_renderer = "seqdocs"
 html_permalinks_icon = "#"

@@ -1,4 +1,4 @@
-"""``python -m seqdocs COMMAND``: each command lives in the room it belongs to and is imported when asked for."""
+"""``python -m seqdocs COMMAND``: each command lives in its room and is imported when asked for."""
 
 from __future__ import annotations
 

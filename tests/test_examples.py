@@ -33,8 +33,9 @@ def test_example_runs_when_copied(script: Path, tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith(("SEQDOCS", "PYTHON"))}
     env |= {"SEQDOCS_SMALL": "1", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1", "MPLCONFIGDIR": str(tmp_path)}
     done = subprocess.run(
-        [sys.executable, "-c", RUN, copy], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False
-    )
+        [sys.executable, "-c", RUN, copy],
+        cwd=tmp_path, env=env, capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
     assert done.returncode == 0, done.stderr[-3000:]
     assert "figures" in done.stdout
 

@@ -27,7 +27,8 @@ def main() -> None:
     """Write every picture."""
     browser_path = os.environ.get("SEQDOCS_CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+        flags = ["--no-sandbox", "--disable-gpu"]
+        browser = playwright.chromium.launch(executable_path=browser_path, args=flags)
         page = browser.new_page(color_scheme="light")
         for name, size in ICONS.items():
             draw_icon(page, name, size)

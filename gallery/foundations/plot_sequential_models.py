@@ -174,8 +174,8 @@ for run in timed:
 # Memory against length
 # ---------------------
 # What one training step holds at its peak beyond weights and input. Recurrences keep every step's
-# activations, so it grows with the length; attention computed as a matrix would keep a T × T table on top, the fused form
-# used here does not.
+# activations, so it grows with the length; attention computed as a matrix would keep a T × T table on top,
+# the fused form used here does not.
 
 
 @experiment(small={"lengths": (8, 16), "width": 16, "batch": 2}, seconds=180, memory_gb=4)

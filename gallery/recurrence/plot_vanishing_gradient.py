@@ -23,7 +23,7 @@ from seqdocs.bench.quantity import quantity, table, verdict
 from seqdocs.models.attention import CausalSelfAttention
 from seqdocs.models.gru import GRU
 from seqdocs.models.jacobian import set_spectral_radius, state_jacobian_norms
-from seqdocs.models.lstm import LSTM
+from seqdocs.models.lstm import LSTM, set_forget_bias
 from seqdocs.models.rnn import RNN
 
 
@@ -39,10 +39,7 @@ def lstm(width, forget_bias=None, layers=1):
     """An LSTM as PyTorch initialises it, or with a given bias of the forget gate."""
     net = LSTM(width, width, num_layers=layers)
     if forget_bias is not None:
-        for layer in range(layers):
-            for kind, value in (("bias_ih", forget_bias), ("bias_hh", 0.0)):
-                bias = getattr(net, f"{kind}_l{layer}")
-                bias.data[width : 2 * width] = value  # gate order i, f, g, o: the second block is f
+        set_forget_bias(net, forget_bias)
     return net
 
 
@@ -97,7 +94,7 @@ def decay(device, steps=100, width=64, seeds=5):
     grows = curves["tanh_20"][-1] > 1e2
     gone, grown = curves["tanh_09"][-1], curves["tanh_20"][-1]
     both = (
-        f"after {steps} steps a radius of 0.9 leaves {gone:.0e} of the influence, a radius of 2 {grown:.0e}"
+        f"after {steps} steps a radius of 0.9 leaves {gone:.0e} of the influence, one of 2 leaves {grown:.0e}"
     )
     return {
         "lags": lags,

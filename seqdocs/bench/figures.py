@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.rcsetup import cycler
 
 from seqdocs.bench.run import Run
+from seqdocs.bench.show import spell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -102,7 +103,7 @@ def figure(
     machines = list(dict.fromkeys(one.caption for one in runs))
     words = " ".join([caption.strip(), *(f"{machine}." for machine in machines)]).strip()
     texts: Any = fig
-    texts.seqdocs_alt = " ".join(alt.split())
+    texts.seqdocs_alt = spell(" ".join(alt.split()))
     texts.seqdocs_caption = words
     if words and not os.environ.get("SEQDOCS_SHOWN"):
         fig.supxlabel(textwrap.fill(words, 100), fontsize=7.5, color=GREY)

@@ -5,6 +5,7 @@ Kept apart from :mod:`seqdocs.bench.quantity`, so that a change in wording re-me
 
 from __future__ import annotations
 
+import re
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 
 from seqdocs.bench.quantity import Quantity, is_quantity, is_table, is_verdict, quantity
@@ -16,6 +17,7 @@ SCALES = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
     "B": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B")),
 }
+E_NOTATION = re.compile(r"(?<![\w.])\d+(?:\.\d+)?e[+-]?\d+\b")
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -145,6 +147,23 @@ def show_interval(leaf: object) -> str:
     factor, unit = _scale(leaf)
     low, high = leaf["low"] / factor, leaf["high"] / factor
     place = last_place(leaf["value"] / factor, low, high)
-    # Outward, so that the interval written contains the one measured.
-    ends = _round(low, place, ROUND_FLOOR), _round(high, place, ROUND_CEILING)
-    return _attach(" to ".join(_write(end, place, keep_zeros=True) for end in ends), unit)
+    # Outward, so that the interval written contains the one measured; an end keeps a digit of its own.
+    places = [min(place, _magnitude(end)) if end else place for end in (low, high)]
+    ends = _round(low, places[0], ROUND_FLOOR), _round(high, places[1], ROUND_CEILING)
+    written = (_write(end, own, keep_zeros=True) for end, own in zip(ends, places, strict=True))
+    return _attach(" to ".join(written), unit)
+
+
+def spell(text: str) -> str:
+    """Write the numbers of a phrase that stand in e-notation as every other number is written.
+
+    >>> spell("radius 0.9 leaves 3e-07, radius 2 leaves 2e+05")
+    'radius 0.9 leaves 3\xa0·\xa010⁻⁷, radius 2 leaves 200,000'
+    """
+
+    def number(found: re.Match[str]) -> str:
+        value = Decimal(found[0])
+        exponent = value.as_tuple().exponent
+        return _write(value, exponent if isinstance(exponent, int) else 0, keep_zeros=False)
+
+    return E_NOTATION.sub(number, text)

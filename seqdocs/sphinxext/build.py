@@ -53,7 +53,7 @@ def forget(root: Path) -> None:
 
 
 def draw(root: Path, builder: str) -> int:
-    """Run Sphinx over the records that ``shown.json`` names; return the number of warnings, or -1 for a failure."""
+    """Run Sphinx over the shown records; return the number of lines of warnings, -1 for another failure."""
     build = root / "docs/_build"
     warnings = build / "warnings.txt"
     warnings.unlink(missing_ok=True)
@@ -70,14 +70,16 @@ def draw(root: Path, builder: str) -> int:
     return count if status == 0 or count else -1
 
 
-def summary(entries: int, examples: int, measured: Summary, warnings: int, seconds: float, out: Path) -> str:
+def summary(counts: dict[str, int], measured: Summary, seconds: float, out: Path) -> str:
     """What was done, and where to open it."""
-    counts = f"{measured.measured} measured · {measured.replayed} replayed · {measured.recorded} recorded elsewhere"
+    how = {
+        "measured": measured.measured,
+        "replayed": measured.replayed,
+        "recorded elsewhere": measured.recorded,
+    }
     rows = {
-        "entries": str(entries),
-        "examples": str(examples),
-        "experiments": counts + (f" · {measured.failed} failed" if measured.failed else ""),
-        "warnings": str(warnings),
+        **{name: str(count) for name, count in counts.items()},
+        "experiments": " · ".join(f"{count} {what}" for what, count in how.items()),
         "seconds": f"{seconds:.0f} (measuring {measured.seconds:.0f})",
         "open": (out / "index.html").as_uri(),
     }
@@ -115,8 +117,9 @@ def build(root: Path, out: Path, builder: str) -> int:
         return 1
     examples = len(list(root.glob("gallery/*/plot_*.py")))
     if builder == "html":
-        publish(root / "docs/_build/stage", out, {"entries": len(entries), "examples": examples, "schema": 1})
-        print(summary(len(entries), examples, measured, warnings, time.monotonic() - began, out))
+        counts = {"entries": len(entries), "examples": examples}
+        publish(root / "docs/_build/stage", out, {**counts, "schema": 1})
+        print(summary({**counts, "warnings": warnings}, measured, time.monotonic() - began, out))
     write_whole(memory, now.encode())
     unfinished.unlink()
     return 0

@@ -18,6 +18,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from seqdocs.bench.quantity import VERDICTS, is_verdict
 from seqdocs.bench.run import ResultPathError, Run
+from seqdocs.bench.show import spell
 from seqdocs.sphinxext import text
 from seqdocs.sphinxext.pagedata import note, noted
 from seqdocs.sphinxext.records import MissingError, full_path, note_use, provenance, records, split_path
@@ -145,7 +146,10 @@ class FillEvidence(SphinxPostTransform):
                 "claim",
                 place,
             )
-        made = nodes.paragraph("", "", *text.inline(leaf["evidence"]), classes=["claim-evidence"])
+        label = nodes.inline("", "Measured: ", classes=["claim-label"])
+        made = nodes.paragraph(
+            "", "", label, *text.inline(spell(leaf["evidence"])), classes=["claim-evidence"]
+        )
         made += [nodes.Text(" "), nodes.inline("", f"({provenance(run)})", classes=["claim-provenance"])]
         return made
 

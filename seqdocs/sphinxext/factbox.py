@@ -9,6 +9,7 @@ prerequisites, broader, related, named-prerequisites, named-broader, named-relat
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -38,11 +39,19 @@ def pass_by(writer: Any, node: aside) -> None:
     """Other formats show what is inside."""
 
 
+def code_node(name: str) -> nodes.TextElement:
+    """A dotted name or a path in code letters that may break after its dots and strokes only."""
+    made = nodes.literal(name, "")
+    for number, part in enumerate(re.split(r"(?<=[./])", name)):
+        if number:
+            made += nodes.raw("", "<wbr>", format="html")
+        made += nodes.Text(part)
+    return made
+
+
 def link_node(app: Sphinx, docname: str, link: Link) -> nodes.Node:
     """Make a link, or a text when it leads nowhere."""
-    content: nodes.TextElement = (
-        nodes.literal(link.text, link.text) if link.code else nodes.inline(link.text, link.text)
-    )
+    content = code_node(link.text) if link.code else nodes.inline(link.text, link.text)
     if link.docname:
         uri = app.builder.get_relative_uri(docname, link.docname) + (f"#{link.anchor}" if link.anchor else "")
         return nodes.reference("", "", content, internal=True, refuri=uri)

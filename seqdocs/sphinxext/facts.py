@@ -116,7 +116,7 @@ def code_links(app: Sphinx, name: str) -> tuple[Link, ...]:
         if place:
             links.append(Link("source", *source_page(place)))
     if place and (url := settings(app).view_url(place.path, (place.first, place.last))):
-        links.append(Link("in the repository", url=url))
+        links.append(Link("repository", url=url))
     return tuple(links)
 
 

@@ -19,7 +19,7 @@ WRONG = [
     (["run", "--device", "tpu"], "argument --device: invalid choice: 'tpu'"),
     (["run", "nothing_like_it"], "`nothing_like_it` is no example or experiment"),
     (["show", "alpha:gone"], "`alpha:gone` is no example or experiment"),
-    (["show", "alpha:doubled.valu"], "one/plot_alpha:doubled has no `valu`; it has value"),
+    (["show", "alpha:doubled.amount"], "one/plot_alpha:doubled has no `amount`; it has value"),
     (["run", "--device", "cuda"], "there is no `cuda` here; this machine has cpu"),
 ]
 

@@ -20,7 +20,7 @@ FACTS = [
     (
         "alpha",
         "implementation",
-        "in the repository",
+        "repository",
         "https://example.org/tiny/blob/main/seqdocs/toy.py#L4-L10",
     ),
     ("alpha", "tests", "tests/test_toy.py", "https://example.org/tiny/blob/main/tests/test_toy.py"),
