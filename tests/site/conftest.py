@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SITE = Path(os.environ.get("SEQDOCS_SITE", ROOT / "docs" / "_build" / "html"))
+SITE = Path(os.environ.get("SEQDOCS_SITE", ROOT / "docs" / "_build" / "html")).resolve()
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
