@@ -7,16 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a text so that at every moment the old file or the new one is there, whatever dies.
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that at every moment the old file or the new one is there, whatever dies.
 
     A process that is killed in between leaves a file ``.<name>.<number>.tmp`` beside it, which nothing reads.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
-        with part.open("w", encoding="utf8", newline="\n") as file:
-            file.write(text)
+        with part.open("wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from seqdocs.entries.fault import Fault
-
-__all__ = ["AREAS", "DOORS", "KEYS", "LISTS", "REQUIRED", "Entry", "Fault"]
-
 AREAS = {
     "foundations": "Foundations",
     "recurrence": "Recurrence",

@@ -12,6 +12,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Set up every component; those that others build on come first."""
     from seqdocs.sphinxext import (
         api,
+        assets,
         cards,
         claims,
         editlinks,
@@ -49,6 +50,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     claims.setup_claims(app)
     figures.setup_figures(app)
     gallery_order.setup_gallery_order(app)
+    assets.setup_assets(app)
     stale.setup_stale(app)
     api.setup_api(app)
     editlinks.setup_editlinks(app)

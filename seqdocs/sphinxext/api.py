@@ -7,6 +7,7 @@ toctree, for the same reason as entries; their index lists them by room.
 from __future__ import annotations
 
 import ast
+from hashlib import sha256
 from itertools import groupby
 from pathlib import Path
 
@@ -94,6 +95,26 @@ def write_pages(app: Sphinx) -> None:
     keep_only(folder, "*.rst", set(pages))
 
 
+def examples_of(app: Sphinx, name: str, path: Path) -> str:
+    """A hash of the list of examples that a module's page shows; sphinx-gallery writes it before reading."""
+    folder = Path(app.srcdir) / app.config.sphinx_gallery_conf["backreferences_dir"]
+    lists = [folder / f"{name}.{member}.examples" for member in public_names(path)]
+    return sha256(b"\0".join(file.read_bytes() for file in lists if file.is_file())).hexdigest()
+
+
+def pages_with_other_examples(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Have those pages read again whose examples are not what they were: nobody else tells Sphinx."""
+    where = settings(app)
+    now = {
+        f"{where.api}/{name}": examples_of(app, name, path) for name, path in modules(where.root_path).items()
+    }
+    before: dict[str, str] = getattr(env, "seqdocs_examples", {})
+    env.seqdocs_examples = now  # type: ignore[attr-defined]  # kept with the environment
+    return [page for page, listed in now.items() if page in env.found_docs and before.get(page) != listed]
+
+
 def page_module(docname: str, where: Settings) -> str:
     """The file of the module that a page documents, relative to the checkout; empty for other pages."""
     folder, _, name = docname.rpartition("/")
@@ -130,3 +151,5 @@ def setup_api(app: Sphinx) -> None:
     if "sphinx.ext.autodoc" in app.extensions:
         app.connect("builder-inited", write_pages, priority=30)
         app.connect("missing-reference", find_undocumented)
+        if "sphinx_gallery.gen_gallery" in app.extensions:
+            app.connect("env-get-outdated", pages_with_other_examples)

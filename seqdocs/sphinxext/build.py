@@ -12,9 +12,10 @@ import time
 from importlib.metadata import distributions
 from pathlib import Path
 
+from seqdocs.bench.files import write_whole
 from seqdocs.bench.runner import Summary, run_all
 from seqdocs.entries.check import check
-from seqdocs.sphinxext.publish import publish, write_whole
+from seqdocs.sphinxext.publish import publish
 
 DRAWN = ("docs/gallery", "docs/glossary", "docs/reference/api")  # made at build time beside the written pages
 MACHINERY = ("seqdocs/sphinxext", "seqdocs/entries", "docs/conf.py", "docs/_templates", "seqdocs/bench")
@@ -48,7 +49,13 @@ def machinery(root: Path) -> str:
 
 def forget(root: Path) -> None:
     """Delete everything drawn, so that the next drawing starts from nothing; records stay."""
-    for place in (*DRAWN, "docs/_build/stage", "docs/_build/doctrees", "docs/_build/cells"):
+    for place in (
+        *DRAWN,
+        "docs/_build/stage",
+        "docs/_build/doctrees",
+        "docs/_build/jupyter_cache",
+        "docs/_build/jupyter_execute",
+    ):
         shutil.rmtree(root / place, ignore_errors=True)
 
 
@@ -109,7 +116,7 @@ def build(root: Path, out: Path, builder: str) -> int:
     now = machinery(root)
     if unfinished.exists() or not memory.is_file() or memory.read_text("utf8") != now:
         forget(root)
-    write_whole(unfinished, b"a build began here and has not ended; the next one draws from nothing\n")
+    write_whole(unfinished, "a build began here and has not ended; the next one draws from nothing\n")
     warnings = draw(root, builder)
     if warnings:
         what = f"{warnings} lines of warnings (docs/_build/warnings.txt)" if warnings > 0 else "Sphinx failed"
@@ -120,7 +127,7 @@ def build(root: Path, out: Path, builder: str) -> int:
         counts = {"entries": len(entries), "examples": examples}
         publish(root / "docs/_build/stage", out, {**counts, "schema": 1})
         print(summary({**counts, "warnings": warnings}, measured, time.monotonic() - began, out))
-    write_whole(memory, now.encode())
+    write_whole(memory, now)
     unfinished.unlink()
     return 0
 

@@ -84,15 +84,15 @@ def alphabetical(app: Sphinx, docname: str) -> list[nodes.Node]:
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    """Replace every place by its list; an area without entries says nothing."""
+    """Replace every place by its list."""
     for node in list(doctree.findall(entry_index)):
         area = node["area"]
         if not area:
             node.replace_self(alphabetical(app, docname))
         elif area in library(app).areas:
             node.replace_self(by_area(app, docname, area))
-        elif node.parent is not None and node.parent.parent is not None:
-            node.parent.parent.remove(node.parent)
+        else:  # the contents of the page link to the section already, so it stays
+            node.replace_self(nodes.paragraph("", "No entry yet."))
 
 
 def setup_entry_index(app: Sphinx) -> None:

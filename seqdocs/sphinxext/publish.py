@@ -12,6 +12,8 @@ import os
 import shutil
 from pathlib import Path
 
+from seqdocs.bench.files import write_whole
+
 STAMP = "build.json"
 # Sphinx's own memory between builds; no reader needs it, and it differs between two equal builds.
 PRIVATE = {
@@ -44,17 +46,6 @@ def digest(files: dict[str, Path]) -> str:
     return total.hexdigest()
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Write *data* beside *path*, flush it to the disk, then rename it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
-
-
 def publish(stage: Path, out: Path, facts: dict[str, object]) -> int:
     """Make *out* equal to *stage* and stamp it with *facts*; return how many files were written."""
     new, old = site_files(stage), site_files(out)
@@ -75,7 +66,7 @@ def publish(stage: Path, out: Path, facts: dict[str, object]) -> int:
     stamp = json.dumps(
         facts | {"files": len(new), "sha256": digest(site_files(out))}, indent=1, sort_keys=True
     )
-    write_whole(out / STAMP, stamp.encode() + b"\n")
+    write_whole(out / STAMP, stamp + "\n")
     return written
 
 

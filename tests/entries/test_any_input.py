@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from seqdocs.entries import reader
 from seqdocs.entries.bibliography import read_bibliography
 from seqdocs.entries.check import check
-from seqdocs.entries.header import KEYS, Fault
+from seqdocs.entries.fault import Fault
+from seqdocs.entries.header import KEYS
 from seqdocs.entries.page import split
 from seqdocs.entries.reader import read_entry
 
