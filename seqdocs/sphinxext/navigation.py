@@ -22,11 +22,13 @@ grow with the square of their number. Templates find in their context:
 from __future__ import annotations
 
 import html
+import shutil
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 
 from seqdocs.entries.header import AREAS, DOORS, Entry
 from seqdocs.sphinxext import text
@@ -134,7 +136,19 @@ def shown_by_navigation(app: Sphinx, docname: str) -> object:
     return [(area, [(e.stem, e.names, e.summary if full else "") for e in inside]) for area, inside in areas]
 
 
+def forget_source_pages(app: Sphinx, env: BuildEnvironment) -> None:
+    """Delete the pages of source text when the list of entries beside it has changed.
+
+    sphinx.ext.viewcode draws such a page again only when its module is newer than the page, or it is not there.
+    """
+    now = repr(shown_by_navigation(app, "_modules"))
+    if getattr(env, "seqdocs_navigation", None) != now:
+        shutil.rmtree(app.outdir / "_modules", ignore_errors=True)
+        env.seqdocs_navigation = now  # type: ignore[attr-defined]  # kept with the environment
+
+
 def setup_navigation(app: Sphinx) -> None:
     """Early, so that the theme (500) finds the short tree."""
     app.connect("html-page-context", add_navigation, priority=200)
+    app.connect("env-updated", forget_source_pages)
     shows(app, shown_by_navigation)
