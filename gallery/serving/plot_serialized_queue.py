@@ -258,9 +258,10 @@ def loads(device, *, tokens=16, loads=(0.3, 0.5, 0.7, 0.8, 0.9), seconds_each=4.
                 "load": arrival_rate * mean,
                 "engine": float(waited(run).mean()),
                 "recurrence": float(waits(run.scheduled, taken).mean()),
-                "long_run": float(waits(poisson(arrival_rate, long, seed + 100), again, "cumulative").mean()),
             }
             stable = point["load"] < 1  # a machine that slowed down under the run has no long run
+            more = poisson(arrival_rate, long, seed + 100)
+            point["long_run"] = float(waits(more, again, "cumulative").mean()) if stable else None
             point["md1"] = md1_wait(arrival_rate, 1 / mean) if stable else None
             point["mm1"] = mm1_wait(arrival_rate, 1 / mean) if stable else None
             ms = [None if wait is None else quantity(1e3 * wait, "") for wait in list(point.values())[1:]]
@@ -310,7 +311,7 @@ for run in loads():
     marks = (("engine", "o", "measured"), ("recurrence", "x", "recursion"), ("long_run", "_", "scan"))
     x = [point["load"] for point in points]
     for name, mark, colour in marks:
-        heights = [1e3 * point[name] for point in points]
+        heights = [float("nan") if point[name] is None else 1e3 * point[name] for point in points]
         label = name.replace("_", " ")
         axes.plot(x, heights, mark, color=figures.COLOURS[colour], label=label, markersize=8)
     axes.set(xlabel="load $\\rho$", ylabel="mean wait, ms", ylim=(0, None))
