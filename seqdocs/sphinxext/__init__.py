@@ -29,6 +29,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         pagedata,
         records,
         refresh,
+        search,
         settings,
         stale,
         terms,
@@ -51,6 +52,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     figures.setup_figures(app)
     gallery_order.setup_gallery_order(app)
     assets.setup_assets(app)
+    search.setup_search(app)
     stale.setup_stale(app)
     api.setup_api(app)
     editlinks.setup_editlinks(app)

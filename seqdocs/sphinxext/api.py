@@ -112,7 +112,8 @@ def pages_with_other_examples(
     }
     before: dict[str, str] = getattr(env, "seqdocs_examples", {})
     env.seqdocs_examples = now  # type: ignore[attr-defined]  # kept with the environment
-    return [page for page, listed in now.items() if page in env.found_docs and before.get(page) != listed]
+    other = [page for page, listed in now.items() if before.get(page, listed) != listed]
+    return [page for page in other if page in env.found_docs]
 
 
 def page_module(docname: str, where: Settings) -> str:

@@ -139,7 +139,7 @@ def shown_by_navigation(app: Sphinx, docname: str) -> object:
 def forget_source_pages(app: Sphinx, env: BuildEnvironment) -> None:
     """Delete the pages of source text when the list of entries beside it has changed.
 
-    sphinx.ext.viewcode draws such a page again only when its module is newer than the page, or it is not there.
+    sphinx.ext.viewcode draws such a page again only when its module is newer, or the page is not there.
     """
     now = repr(shown_by_navigation(app, "_modules"))
     if getattr(env, "seqdocs_navigation", None) != now:
