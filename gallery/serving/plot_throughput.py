@@ -39,7 +39,7 @@ from seqdocs.queues.trace import (
     throughput,
 )
 
-COLOURS = {"loop": "loop", "hoisted": "linear", "torch": "baseline", "attention": "attention"}
+COLOURS = {"loop": "loop", "hoisted": "measured", "torch": "baseline", "attention": "attention"}
 NAMES = {"loop": "loop", "hoisted": "hoisted loop", "torch": "torch.nn.RNN", "attention": "attention"}
 
 
@@ -84,7 +84,10 @@ def training(device, *, batches=(1, 4, 16, 64), lengths=(16, 64, 256, 1024), wid
     by_batch = [tokens_per_second(B, length, width, device) for B in batches]
     by_length = [tokens_per_second(batch, T, width, device) for T in lengths]
     first, last = by_batch[0], by_batch[-1]
-    rows = [[B, *(speeds[name] for name in NAMES)] for B, speeds in zip(batches, by_batch, strict=True)]
+    cells = [
+        [speeds[name] | {"unit": ""} for name in NAMES] for speeds in by_batch
+    ]  # the column has the unit
+    rows = [[B, *row] for B, row in zip(batches, cells, strict=True)]
     return {
         "batches": list(batches),
         "lengths": list(lengths),
@@ -180,7 +183,9 @@ def decoding(device, *, batches=(1, 2, 4, 8, 16, 32, 64), tokens=32):
     slower = timed["16"]["ratio"]  # of two times taken in the same round; the first of all is batch 1
     faster = inverse(slower, "×", 16)
     same_work = abs(flops[16] / flops[1] - 1) < 0.01
-    rows = [[B, speed[B], quantity(1e3 * latency[B]["value"], ""), flops[B] / 1e6] for B in batches]
+    rows = [
+        [B, speed[B] | {"unit": ""}, quantity(1e3 * latency[B]["value"], ""), flops[B] / 1e6] for B in batches
+    ]
     return {
         "batches": list(batches),
         "speed": {f"batch_{B}": value for B, value in speed.items()},
@@ -226,10 +231,10 @@ for run in decoded:
     left.plot(batches, [speeds[0] * B for B in batches], ":", color="0.5", label="in proportion")
     right.plot(batches, times, "o-", color=figures.VERMILION)
     for axes in (left, right):
-        axes.set(yscale="log", xlabel="batch size")
+        axes.set(xlabel="batch size")
         ticks(axes, batches)
-    left.set(ylabel="throughput, tokens/s")
-    right.set(ylabel="latency of an answer, ms")
+    left.set(ylabel="throughput, tokens/s", yscale="log")
+    right.set(ylabel="latency of an answer, ms", ylim=(0, None))
     left.legend()
 
 # %%
