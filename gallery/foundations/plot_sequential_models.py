@@ -36,15 +36,15 @@ def models(width, device):
     """The six models, and torch's own recurrences, at one width."""
     torch.manual_seed(0)
     made = {
-        "feedforward": WindowFeedforward(8, width, width),
-        "rnn": RNN(width, width),
-        "lstm": LSTM(width, width),
-        "gru": GRU(width, width),
-        "linear": LinearRNN(width, width),
-        "attention": CausalSelfAttention(width, 4),
-        "torch rnn": torch.nn.RNN(width, width, batch_first=True),
-        "torch lstm": torch.nn.LSTM(width, width, batch_first=True),
-        "torch gru": torch.nn.GRU(width, width, batch_first=True),
+        "window": WindowFeedforward(8, width, width),
+        "Elman RNN": RNN(width, width),
+        "LSTM": LSTM(width, width),
+        "GRU": GRU(width, width),
+        "linear scan": LinearRNN(width, width),
+        "self-attention": CausalSelfAttention(width, 4),
+        "torch.nn.RNN": torch.nn.RNN(width, width, batch_first=True),
+        "torch.nn.LSTM": torch.nn.LSTM(width, width, batch_first=True),
+        "torch.nn.GRU": torch.nn.GRU(width, width, batch_first=True),
     }
     return {name: net.to(device) for name, net in made.items()}
 
@@ -98,18 +98,20 @@ def speed(device, lengths=(16, 64, 256, 1024), width=64, batch=4):
         nets = models(width, device)
         for mode, call in (("forward", forward_pass), ("training", training_step)):
             candidates = {name: functools.partial(call, net, x) for name, net in nets.items()}
-            times = compare(candidates, agree=False, baseline="rnn", max_seconds=1.0, threads=1)["times"]
+            times = compare(candidates, agree=False, baseline="Elman RNN", max_seconds=1.0, threads=1)[
+                "times"
+            ]
             for name, timed in times.items():
                 curves[mode].setdefault(name, []).append(timed["median"]["value"])
     speedup = {name: timed["speedup"] for name, timed in times.items()}  # of the last: training, longest
     slopes = {name: slope(lengths, curve) for name, curve in curves["training"].items()}
     rows = []
     for name in nets:
-        if name != "attention":
-            found = [swap(lengths, curves[mode]["attention"], curves[mode][name]) for mode in curves]
+        if name != "self-attention":
+            found = [swap(lengths, curves[mode]["self-attention"], curves[mode][name]) for mode in curves]
             rows.append(
                 [
-                    f"attention and {name}",
+                    f"self-attention and {name}",
                     *(quantity(round(at), "tokens") if at else "none in range" for at in found),
                 ]
             )
@@ -122,21 +124,37 @@ def speed(device, lengths=(16, 64, 256, 1024), width=64, batch=4):
         "speedup": speedup,
         "claims": {
             "s3-09": verdict(
-                "holds" if 0.7 < slopes["rnn"] < 1.3 else "refuted",
+                "holds" if 0.7 < slopes["Elman RNN"] < 1.3 else "refuted",
                 f"doubling the length to {lengths[-1]} tokens multiplies the time of a training step by "
-                f"{2 ** slopes['rnn']:.1f} for the RNN, by {2 ** slopes['attention']:.1f} for attention",
+                f"{2 ** slopes['Elman RNN']:.1f} for the RNN, by {2 ** slopes['self-attention']:.1f} "
+                "for attention",
             ),
         },
     }
 
 
-STYLE = {"torch rnn": ("rnn", "--"), "torch lstm": ("lstm", "--"), "torch gru": ("gru", "--")}
+COLOURS = {
+    "window": "feedforward",
+    "Elman RNN": "rnn",
+    "LSTM": "lstm",
+    "GRU": "gru",
+    "linear scan": "linear",
+    "self-attention": "attention",
+}
 
 
 def style(name):
-    """Colour by model; torch's own recurrences are dashed."""
-    key, dash = STYLE.get(name, (name, "-"))
-    return {"color": figures.COLOURS[key], "linestyle": dash, "marker": "o", "markersize": 3}
+    """One colour per model; torch's own recurrences have that of ours, dashed."""
+    ours = {"torch.nn.RNN": "Elman RNN", "torch.nn.LSTM": "LSTM", "torch.nn.GRU": "GRU"}.get(name, name)
+    dash = "-" if ours == name else "--"
+    return {"color": figures.COLOURS[COLOURS[ours]], "linestyle": dash, "marker": "o", "markersize": 3}
+
+
+def length_axis(axes, lengths, scale="log"):
+    """Lengths as they were measured, not as powers of ten."""
+    axes.set(xscale=scale, yscale=scale, xlabel="length, tokens")
+    axes.set_xticks(lengths, [str(length) for length in lengths])
+    axes.minorticks_off()
 
 
 timed = speed()
@@ -154,7 +172,8 @@ for run in timed:
     for axes, mode, title in ((left, "forward", "Forward"), (right, "training", "Forward and backward")):
         for name, curve in run["curves"][mode].items():
             axes.plot(run["lengths"], [1e3 * value for value in curve], label=name, **style(name))
-        axes.set(xscale="log", yscale="log", xlabel="length, tokens", title=title)
+        axes.set_title(title)
+        length_axis(axes, run["lengths"])
     left.set(ylabel="time, ms")
     right.legend(fontsize="x-small", ncols=2)
 
@@ -168,7 +187,7 @@ for run in timed:
     print(run.label)
     for pair, *lengths in run["swaps"]["rows"]:
         forward, training = (cell if isinstance(cell, str) else f"{cell['value']} tokens" for cell in lengths)
-        print(f"  {pair:26} forward: {forward:15} training step: {training}")
+        print(f"  {pair:32} forward: {forward:15} training step: {training}")
 
 # %%
 # Memory against length
@@ -186,7 +205,7 @@ def memory(device, lengths=(32, 128, 512), width=64, batch=4):
     for length in lengths:
         x = torch.randn(batch, length, width, device=device)
         for name, net in models(width, device).items():
-            if not name.startswith("torch"):
+            if not name.startswith("torch.nn"):
                 peak = peak_memory(functools.partial(training_step, net, x), device)
                 held.setdefault(name, []).append(peak)
     return {
@@ -206,7 +225,8 @@ for run in memory():
     )  # fmt: skip
     for name, values in run["bytes"].items():
         axes.plot(run["lengths"], [value / 1e6 for value in values], label=name, **style(name))
-    axes.set(xscale="log", yscale="log", xlabel="length, tokens", ylabel="peak memory, MB")
+    axes.set_ylabel("peak memory, MB")
+    length_axis(axes, run["lengths"], "linear")
     axes.legend()
 
 # %%
@@ -226,8 +246,8 @@ for run in memory():
 def steps(device, lengths=(16, 64, 256, 1024), path_lengths=(8, 16, 32, 64), width=16):
     """Longest chain of dependent operations, and shortest way from the first input to the last output."""
     torch.set_num_threads(1)
-    nets = {name: net for name, net in models(width, device).items() if not name.startswith("torch")}
-    nets["linear"] = functools.partial(nets["linear"], method="parallel")
+    nets = {name: net for name, net in models(width, device).items() if not name.startswith("torch.nn")}
+    nets["linear scan"] = functools.partial(nets["linear scan"], method="parallel")
     reads = {name: functools.partial(output, net) for name, net in nets.items()}
     inputs = {length: torch.randn(1, length, width, device=device) for length in {*lengths, *path_lengths}}
     chains = {
@@ -247,8 +267,8 @@ def steps(device, lengths=(16, 64, 256, 1024), path_lengths=(8, 16, 32, 64), wid
         [name, chains[name][0], chains[name][-1], *(paths[name][end] or "no way" for end in (0, -1))]
         for name in reads
     ]
-    walks, jumps = chains["rnn"][-1] >= far, chains["linear"][-1] < far / 2
-    relayed = paths["rnn"][-1] >= way and paths["attention"][-1] == paths["attention"][0]
+    walks, jumps = chains["Elman RNN"][-1] >= far, chains["linear scan"][-1] < far / 2
+    relayed = paths["Elman RNN"][-1] >= way and paths["self-attention"][-1] == paths["self-attention"][0]
     return {
         "lengths": list(lengths),
         "path_lengths": list(path_lengths),
@@ -258,13 +278,13 @@ def steps(device, lengths=(16, 64, 256, 1024), path_lengths=(8, 16, 32, 64), wid
         "claims": {
             "s3-08": verdict(
                 "qualified" if walks and jumps else "holds" if walks else "refuted",
-                f"at {far} tokens the tanh recurrence is a chain of {chains['rnn'][-1]} operations; "
-                f"the linear one, as a scan, one of {chains['linear'][-1]}",
+                f"at {far} tokens the tanh recurrence is a chain of {chains['Elman RNN'][-1]} operations; "
+                f"the linear one, as a scan, one of {chains['linear scan'][-1]}",
             ),
             "s0-13": verdict(
                 "holds" if relayed else "refuted",
-                f"at {way} tokens the shortest way takes {paths['rnn'][-1]} operations in the RNN and "
-                f"{paths['attention'][-1]} in attention",
+                f"at {way} tokens the shortest way takes {paths['Elman RNN'][-1]} operations in the RNN and "
+                f"{paths['self-attention'][-1]} in attention",
             ),
         },
     }
@@ -286,8 +306,10 @@ for run in steps():
         left.plot(run["lengths"], chain, label=name, **style(name))
         if run["paths"][name][-1] is not None:
             right.plot(run["path_lengths"], run["paths"][name], label=name, **style(name))
-    for axes, ylabel in ((left, "sequential steps"), (right, "path length, operations")):
-        axes.set(xscale="log", yscale="log", xlabel="length, tokens", ylabel=ylabel)
+    left.set_ylabel("sequential steps")
+    right.set_ylabel("path length, operations")
+    length_axis(left, run["lengths"])
+    length_axis(right, run["path_lengths"])
     left.legend(fontsize="x-small")
 
 # %%

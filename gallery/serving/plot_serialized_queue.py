@@ -224,7 +224,7 @@ for run in recursion():
     )
     axes.barh(list(speeds), list(speeds.values()), color=figures.COLOURS["measured"])
     axes.invert_yaxis()
-    axes.set(xlabel="million customers per second")
+    axes.set(xlabel="million customers per second", ylabel="method")
 
 # %%
 # The wait against load

@@ -15,7 +15,7 @@ from pathlib import Path
 from seqdocs.bench.files import write_whole
 from seqdocs.bench.runner import Summary, run_all
 from seqdocs.entries.check import check
-from seqdocs.sphinxext.publish import publish
+from seqdocs.sphinxext.publish import is_ours, publish
 
 DRAWN = ("docs/gallery", "docs/glossary", "docs/reference/api")  # made at build time beside the written pages
 MACHINERY = ("seqdocs/sphinxext", "seqdocs/entries", "docs/conf.py", "docs/_templates", "seqdocs/bench")
@@ -140,4 +140,9 @@ def main(argv: list[str]) -> int:
         print(f"seqdocs build: {root} is no checkout of seqdocs (it has no docs/conf.py)", file=sys.stderr)
         return 2
     out = (options.out or root / "docs/_build/html").resolve()
+    if not is_ours(out):
+        print(
+            f"seqdocs build: {out} holds files that no build put there; name another folder", file=sys.stderr
+        )
+        return 2
     return build(root, out, options.builder)

@@ -46,10 +46,19 @@ def digest(files: dict[str, Path]) -> str:
     return total.hexdigest()
 
 
+def is_ours(out: Path) -> bool:
+    """Whether *out* may be replaced: it is not there, is empty, or a build has put its stamp there."""
+    return not out.exists() or (out.is_dir() and ((out / STAMP).is_file() or not any(out.iterdir())))
+
+
 def publish(stage: Path, out: Path, facts: dict[str, object]) -> int:
     """Make *out* equal to *stage* and stamp it with *facts*; return how many files were written."""
     new, old = site_files(stage), site_files(out)
     written = 0
+    if not (out / STAMP).is_file():
+        write_whole(
+            out / STAMP, '{"sha256": "being published"}\n'
+        )  # marks the folder as ours, and as not whole
     for name, source in new.items():
         data = source.read_bytes()
         target = out / name

@@ -16,6 +16,7 @@ from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
 
 from seqdocs.bench.closure import closure, resolve
 from seqdocs.bench.machine import versions
@@ -82,6 +83,8 @@ def complete(target: Path) -> bool:
 def forget_stale(app: Sphinx) -> None:
     """Before sphinx-gallery looks: forget examples that are out of date, half drawn, or gone."""
     root, out = settings(app).root_path, Path(app.srcdir) / GALLERY
+    if out.resolve() == (root / GALLERY).resolve():
+        raise ExtensionError(f"the gallery would be drawn into its own scripts, {out}; nothing was touched")
     pending = PENDING.setdefault(app, {})
     wanted = {script.relative_to(root / GALLERY).with_suffix(""): script for script in scripts(root)}
     for name, script in wanted.items():

@@ -24,7 +24,7 @@ def test_a_claim_shows_verdict_source_and_evidence(built: Site) -> None:
     assert "verdict-refuted" in claim.find(class_="verdict")["class"]
     assert claim.find(class_="claim-id").a["href"] == "../sources.html#s0"
     assert "Alpha is slow." in claim.text
-    assert claim.find(class_="claim-evidence").text.startswith("it takes 1.5 s (Toy cpu")
+    assert claim.find(class_="claim-evidence").text.startswith("Measured: it takes 1.5 s (Toy cpu")
 
 
 def test_another_verdict_than_declared_warns_with_both_and_the_evidence(quick: Site) -> None:

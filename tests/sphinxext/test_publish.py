@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from seqdocs.sphinxext import build
 from seqdocs.sphinxext import publish as module
-from seqdocs.sphinxext.publish import is_whole, publish, site_files
+from seqdocs.sphinxext.publish import is_ours, is_whole, publish, site_files
 
 
 @pytest.fixture
@@ -69,6 +70,24 @@ def test_a_kill_while_publishing_leaves_whole_files_and_no_valid_stamp(
         "new page",
     }
     assert not is_whole(out)
+    assert is_ours(out)
     monkeypatch.setattr(module, "write_whole", real)
     publish(stage, out, {})
     assert is_whole(out)
+
+
+def test_a_folder_with_files_of_others_is_not_ours(stage: Path, tmp_path: Path) -> None:
+    assert not is_ours(stage)
+    assert is_ours(tmp_path / "new")
+    publish(stage, tmp_path / "new", {})
+    assert is_ours(tmp_path / "new")
+
+
+def test_the_command_refuses_to_replace_a_folder_of_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "letter.txt").write_text("dear", "utf8")
+    root = Path(__file__).resolve().parents[2]
+    assert build.main(["--root", str(root), "--out", str(tmp_path)]) == 2
+    assert "holds files that no build put there" in capsys.readouterr().err
+    assert (tmp_path / "letter.txt").is_file()
