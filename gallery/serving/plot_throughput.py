@@ -145,10 +145,11 @@ for run in training():
 PROMPT = 16
 
 
-def language_model(device):
+def language_model(device, context=256):
     """A model of about a million parameters, randomly initialised."""
     torch.manual_seed(0)
-    return CausalLM(vocabulary=1024, context=256, width=128, layers=4, heads=4, tied=False).to(device).eval()
+    model = CausalLM(vocabulary=1024, context=context, width=128, layers=4, heads=4, tied=False)
+    return model.to(device).eval()
 
 
 def prompts(count, device):
@@ -236,6 +237,67 @@ for run in decoded:
     left.set(ylabel="throughput, tokens/s", yscale="log")
     right.set(ylabel="latency of an answer, ms", ylim=(0, None))
     left.legend()
+
+# %%
+# The longer the text, the dearer the next token
+# ----------------------------------------------
+# A decoding step reads the keys and values of everything before it. While the text is short that is little
+# beside the weights; later it is most of the work. We time one step with caches filled to different lengths.
+
+
+def one_step(model, length, B, device):
+    """A call that decodes one token after ``length`` others; it takes the token back for the next call."""
+    _, cache = model.prefill(torch.randint(1024, (B, length), device=device), capacity=length + 1)
+    token = torch.zeros(B, dtype=torch.long, device=device)
+
+    def step():
+        for layer in cache:
+            layer.length = length
+        return model.decode(token, cache)
+
+    return step
+
+
+@experiment(small={"lengths": (16, 32), "batches": (1, 2)}, seconds=120, memory_gb=2)
+def context(device, *, lengths=(16, 64, 256, 1024, 2048), batches=(1, 16)):
+    """Tokens per second of one decoding step against the length of the text before it."""
+    model = language_model(device, context=max(lengths) + 1)
+    calls = {f"{B} {length}": one_step(model, length, B, device) for B in batches for length in lengths}
+    timed = compare(calls, agree=False, max_seconds=2.0, threads=1)["times"]
+    speed = {
+        f"batch_{B}": {str(length): rate(timed[f"{B} {length}"], B, "tokens/s") for length in lengths}
+        for B in batches
+    }
+    ends = (timed[f"{batches[-1]} {length}"]["median"] for length in (lengths[0], lengths[-1]))
+    first, last = (end["value"] for end in ends)
+    return {
+        "lengths": list(lengths),
+        "batches": list(batches),
+        "speed": speed,
+        "longest": quantity(lengths[-1], "tokens"),
+        "largest": quantity(batches[-1], "sequences"),
+        "dearer": quantity(last / first, "×"),
+    }
+
+
+for run in context():
+    lengths = run["lengths"]
+    curves = {B: [run["speed"][f"batch_{B}"][str(n)]["value"] for n in lengths] for B in run["batches"]}
+    fig, axes = figures.figure(
+        alt="Tokens per second of decoding against the length of the text before. "
+        + "; ".join(
+            f"batch {B}: {curve[0]:,.0f} after {lengths[0]} tokens, {curve[-1]:,.0f} after {lengths[-1]}"
+            for B, curve in curves.items()
+        )
+        + ".",
+        caption="Decoding one more token on one thread: throughput against the length of the text before.",
+        run=run,
+    )
+    for (B, curve), colour in zip(curves.items(), (figures.BLUE, figures.VERMILION), strict=False):
+        axes.plot(lengths, curve, "o-", color=colour, label=f"batch {B}")
+    axes.set(xlabel="tokens before", ylabel="throughput, tokens/s", yscale="log")
+    ticks(axes, lengths)
+    axes.legend()
 
 # %%
 # The same work in less time
