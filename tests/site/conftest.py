@@ -26,21 +26,31 @@ SUB_PATH = "/docs/latest"
 PATIENCE = 10_000  # ms
 
 
+def absent(reason: str) -> None:
+    """Skip with a reason; where SEQDOCS_REQUIRE_SITE is set (CI built the site) fail instead."""
+    if os.environ.get("SEQDOCS_REQUIRE_SITE"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 @pytest.fixture(scope="session")
 def site() -> Path:
     """Folder of the built site."""
     if not SITE.joinpath("build.json").is_file():
-        pytest.skip("there is no built site; run `nox -s docs` first")
+        absent("there is no built site; run `nox -s docs` first")
     return SITE
 
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, for all tests of a session."""
-    api = pytest.importorskip("playwright.sync_api")
+    try:
+        from playwright import sync_api as api
+    except ImportError:
+        absent("playwright is not installed")
     path = os.environ.get("SEQDOCS_CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if not path:
-        pytest.skip("there is no Chromium; install one or point SEQDOCS_CHROMIUM at it")
+        absent("there is no Chromium; install one or point SEQDOCS_CHROMIUM at it")
     with api.sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield chromium
