@@ -30,7 +30,21 @@ def write_whole(path: Path, content: str | bytes) -> None:
             os.close(folder)
 
 
+def _lives(process: str) -> bool:
+    """Whether a process of this number may still be there."""
+    if not process.isdecimal():
+        return False
+    try:
+        os.kill(int(process), 0)  # signal 0 asks and does nothing
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:  # it is there and somebody else's
+        return True
+    return True
+
+
 def sweep(folder: Path) -> None:
-    """Remove what killed writers left anywhere under ``folder``."""
+    """Remove what killed writers left anywhere under ``folder``; who still writes keeps its file."""
     for part in folder.rglob(".*.tmp"):
-        part.unlink(missing_ok=True)
+        if not _lives(part.name.split(".")[-2]):
+            part.unlink(missing_ok=True)

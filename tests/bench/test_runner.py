@@ -289,7 +289,7 @@ def test_a_run_killed_while_measuring_leaves_whole_records_and_no_orphan(toy, ki
     if killed == "interrupted":
         assert "bench: interrupted; what was measured is kept" in text
     assert records(toy) == ["first"]
-    (own_store(toy) / "one/plot_slow/.second.json.7.tmp").write_text(
+    (own_store(toy) / "one/plot_slow/.second.json.4194999.tmp").write_text(
         "half a rec", "utf8"
     )  # a writer's last trace
     summary, _ = run(toy)

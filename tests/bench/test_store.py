@@ -152,6 +152,15 @@ def test_a_writer_killed_at_any_moment_leaves_a_whole_file(tmp_path):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be replaced there")
+def test_a_sweep_leaves_the_file_of_who_still_writes(tmp_path):
+    own, dead = (tmp_path / f".record.json.{number}.tmp" for number in (os.getpid(), 4194999))
+    own.write_text("half", "utf8")
+    dead.write_text("half", "utf8")
+    sweep(tmp_path)
+    assert own.is_file()
+    assert not dead.is_file()
+
+
 def test_who_reads_while_it_is_written_reads_the_old_file_to_its_end(tmp_path):
     path = tmp_path / "file.json"
     write_whole(path, "old" * 100_000)
