@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from weakref import WeakKeyDictionary
@@ -126,19 +127,26 @@ def source_page(place: Place) -> tuple[str, str]:
     return f"_modules/{module}", place.name.removeprefix(module.replace("/", ".")).lstrip(".")
 
 
-def test_path(root: Path, path: str) -> str:
-    """The test file that mirrors a module, if it exists; both relative to the root."""
+def tested_in(root: Path, path: str) -> list[str]:
+    """The test file that mirrors a module, else those of its room that import it; relative to the root."""
     inside = PurePosixPath(*PurePosixPath(path).parts[1:])
-    mirrored = PurePosixPath("tests") / inside.with_name(f"test_{inside.name}")
-    return mirrored.as_posix() if (root / mirrored).is_file() else ""
+    room = PurePosixPath("tests") / inside.parent
+    mirrored = room / f"test_{inside.name}"
+    if (root / mirrored).is_file():
+        return [mirrored.as_posix()]
+    imports = re.compile(rf"^from {re.escape(path.removesuffix('.py').replace('/', '.'))} import ", re.M)
+    files = sorted((root / room).glob("test_*.py"))
+    return [(room / file.name).as_posix() for file in files if imports.search(file.read_text("utf8"))]
 
 
 def test_links(app: Sphinx, entry: Entry) -> tuple[tuple[Link, ...], ...]:
     """The test files of an entry's implementations."""
     where = settings(app)
     places = [located(app, name) for name in entry.implementation]
-    paths = dict.fromkeys(test_path(where.root_path, place.path) for place in places if place)
-    return tuple((Link(path, url=where.view_url(path), code=True),) for path in paths if path)
+    paths = dict.fromkeys(
+        path for place in places if place for path in tested_in(where.root_path, place.path)
+    )
+    return tuple((Link(path, url=where.view_url(path), code=True),) for path in paths)
 
 
 def example_link(app: Sphinx, entry: Entry) -> Link:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from seqdocs.entries.bibliography import Reference
-from seqdocs.sphinxext.facts import citation
+from seqdocs.sphinxext.facts import citation, tested_in
 from tests.sphinxext.conftest import Site
 
 FACTS = [
@@ -84,3 +86,10 @@ def test_an_implementation_outside_of_the_reference_is_named(site: Site) -> None
 )
 def test_a_source_is_named_by_who_and_when(author: str, said: str) -> None:
     assert citation(Reference("key1990", 1, author, "", "1990"), "key1990") == said
+
+
+def test_a_module_without_a_mirrored_test_file_is_tested_where_it_is_imported() -> None:
+    root = Path(__file__).resolve().parents[2]
+    assert tested_in(root, "seqdocs/models/jacobian.py") == ["tests/models/test_jacobian.py"]
+    assert "tests/models/test_recurrent.py" in tested_in(root, "seqdocs/models/rnn.py")
+    assert tested_in(root, "seqdocs/queues/nothing.py") == []
