@@ -127,7 +127,7 @@ def source_page(place: Place) -> tuple[str, str]:
     return f"_modules/{module}", place.name.removeprefix(module.replace("/", ".")).lstrip(".")
 
 
-def tested_in(root: Path, path: str) -> list[str]:
+def where_tested(root: Path, path: str) -> list[str]:
     """The test file that mirrors a module, else those of its room that import it; relative to the root."""
     inside = PurePosixPath(*PurePosixPath(path).parts[1:])
     room = PurePosixPath("tests") / inside.parent
@@ -144,7 +144,7 @@ def test_links(app: Sphinx, entry: Entry) -> tuple[tuple[Link, ...], ...]:
     where = settings(app)
     places = [located(app, name) for name in entry.implementation]
     paths = dict.fromkeys(
-        path for place in places if place for path in tested_in(where.root_path, place.path)
+        path for place in places if place for path in where_tested(where.root_path, place.path)
     )
     return tuple((Link(path, url=where.view_url(path), code=True),) for path in paths)
 

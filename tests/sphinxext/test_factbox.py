@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqdocs.entries.bibliography import Reference
-from seqdocs.sphinxext.facts import citation, tested_in
+from seqdocs.sphinxext.facts import citation, where_tested
 from tests.sphinxext.conftest import Site
 
 FACTS = [
@@ -90,6 +90,6 @@ def test_a_source_is_named_by_who_and_when(author: str, said: str) -> None:
 
 def test_a_module_without_a_mirrored_test_file_is_tested_where_it_is_imported() -> None:
     root = Path(__file__).resolve().parents[2]
-    assert tested_in(root, "seqdocs/models/jacobian.py") == ["tests/models/test_jacobian.py"]
-    assert "tests/models/test_recurrent.py" in tested_in(root, "seqdocs/models/rnn.py")
-    assert tested_in(root, "seqdocs/queues/nothing.py") == []
+    assert where_tested(root, "seqdocs/models/jacobian.py") == ["tests/models/test_jacobian.py"]
+    assert "tests/models/test_recurrent.py" in where_tested(root, "seqdocs/models/rnn.py")
+    assert where_tested(root, "seqdocs/queues/nothing.py") == []
