@@ -96,10 +96,13 @@ def write_pages(app: Sphinx) -> None:
 
 
 def examples_of(app: Sphinx, name: str, path: Path) -> str:
-    """A hash of the list of examples that a module's page shows; sphinx-gallery writes it before reading."""
+    """A hash of the lists of examples that a module's page shows; sphinx-gallery writes them before reading.
+
+    While a page is read it adds empty lists for what has no example; they show nothing and count nothing.
+    """
     folder = Path(app.srcdir) / app.config.sphinx_gallery_conf["backreferences_dir"]
     lists = [folder / f"{name}.{member}.examples" for member in public_names(path)]
-    return sha256(b"\0".join(file.read_bytes() for file in lists if file.is_file())).hexdigest()
+    return sha256(b"".join(file.read_bytes() for file in lists if file.is_file())).hexdigest()
 
 
 def pages_with_other_examples(
