@@ -18,7 +18,14 @@ from seqdocs.entries.check import check
 from seqdocs.sphinxext.publish import is_ours, publish
 
 DRAWN = ("docs/gallery", "docs/glossary", "docs/reference/api")  # made at build time beside the written pages
-MACHINERY = ("seqdocs/sphinxext", "seqdocs/entries", "docs/conf.py", "docs/_templates", "seqdocs/bench")
+MACHINERY = (
+    "seqdocs/sphinxext",
+    "seqdocs/entries",
+    "docs/conf.py",
+    "docs/_templates",
+    "docs/_static",
+    "seqdocs/bench",
+)
 STABLE = {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
 
 

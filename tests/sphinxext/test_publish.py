@@ -91,3 +91,21 @@ def test_the_command_refuses_to_replace_a_folder_of_others(
     assert build.main(["--root", str(root), "--out", str(tmp_path)]) == 2
     assert "holds files that no build put there" in capsys.readouterr().err
     assert (tmp_path / "letter.txt").is_file()
+
+
+@pytest.mark.parametrize("place", ["docs/conf.py", "docs/_static/styles/entry.css", "seqdocs/bench/show.py"])
+def test_what_draws_every_page_is_part_of_the_machinery(tmp_path: Path, place: str) -> None:
+    for folder in (
+        "docs/_templates",
+        "docs/_static",
+        "seqdocs/sphinxext",
+        "seqdocs/entries",
+        "seqdocs/bench",
+    ):
+        (tmp_path / folder).mkdir(parents=True)
+    for name in ("docs/conf.py", place):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("before", "utf8")
+    before = build.machinery(tmp_path)
+    (tmp_path / place).write_text("after", "utf8")
+    assert build.machinery(tmp_path) != before
