@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seqdocs.bench.record import ResultError, plain
+from seqdocs.bench.witness import listening, summary
 
 
 def defaults(function: Callable[..., Any]) -> dict[str, Any]:
@@ -56,7 +57,7 @@ def perform(
         threads: how many threads torch may use.
 
     Returns:
-        the keys ``params``, ``created``, ``seconds``, ``peak_memory`` and ``result`` of a record.
+        the keys of a record that a run fills, from ``params`` to ``result``.
 
     Raises:
         ResultError: if the result is not plain data, or no dict.
@@ -71,7 +72,8 @@ def perform(
     random.seed(0)
     created = datetime.now(UTC).isoformat(timespec="seconds")
     start = time.perf_counter()
-    result = plain(function(torch.device(device), **params), name)
+    with listening() as timings:
+        result = plain(function(torch.device(device), **params), name)
     seconds = time.perf_counter() - start
     if not isinstance(result, dict):
         raise ResultError(f"`{name}` returned a {type(result).__name__}; an experiment returns a dict")
@@ -80,5 +82,6 @@ def perform(
         "created": created,
         "seconds": round(seconds, 3),
         "peak_memory": _peak_memory(),
+        **summary(timings),
         "result": result,
     }

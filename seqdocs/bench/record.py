@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypedDict, cast
 
-SCHEMA = 1
+SCHEMA = 2
 
 
 class Record(TypedDict):
@@ -28,6 +28,9 @@ class Record(TypedDict):
     created: str  # UTC, ISO 8601
     seconds: float  # the experiment took this long
     peak_memory: int | None  # most bytes resident in its process; None where the system does not say
+    threads: list[int]  # torch threads that its timings used; empty when it timed nothing
+    notes: list[str]  # what a reader should hold against its timings
+    timings: list[dict[str, Any]]  # every comparison with its raw samples, see seqdocs.bench.witness
     result: dict[str, Any]  # what the experiment returned
 
 
@@ -108,6 +111,7 @@ def validate(data: object) -> Record:
     kinds: dict[str, tuple[type, ...]] = dict.fromkeys(("example", "experiment", "device", "slug"), (str,))
     kinds |= dict.fromkeys(("code", "key", "created"), (str,))
     kinds |= dict.fromkeys(("params", "machine", "versions", "result"), (dict,))
+    kinds |= dict.fromkeys(("threads", "notes", "timings"), (list,))
     kinds |= {"small": (bool,), "seconds": (float, int), "peak_memory": (int, type(None))}
     for name, allowed in kinds.items():
         if name not in data:

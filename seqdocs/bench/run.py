@@ -43,8 +43,14 @@ class Run:
 
     @property
     def label(self) -> str:
-        """The device in a few words, as in a legend: ``AMD EPYC 7B13, 2 threads``."""
-        return str(self.record["machine"].get("label", self.record["slug"]))
+        """The device in a few words, as in a legend: ``AMD EPYC 7B13, 1 thread``.
+
+        On a CPU the threads are those that the timings used, which may be fewer than the machine has.
+        """
+        facts, used = self.record["machine"], self.record["threads"]
+        if self.device != "cpu" or not used or "cpu" not in facts:
+            return str(facts.get("label", self.record["slug"]))
+        return f"{facts['cpu']}, {' and '.join(map(str, used))} thread{'s' * (used != [1])}"
 
     @property
     def caption(self) -> str:

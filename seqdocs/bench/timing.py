@@ -22,6 +22,7 @@ from torch.utils import benchmark
 
 from seqdocs.bench.agreement import check_agreement
 from seqdocs.bench.quantity import Quantity, quantity
+from seqdocs.bench.witness import report
 
 Call = Callable[[], object]
 
@@ -147,7 +148,9 @@ def compare(
         result[name] |= {"seconds": seconds, "loops": loops[name]}
     notes = _doubts(times, min_rounds, max_seconds)
     rounds = len(times[base])
-    return {"baseline": base, "rounds": rounds, "threads": used, "notes": notes, "times": result}
+    timing = {"baseline": base, "rounds": rounds, "threads": used, "notes": notes, "times": result}
+    report(timing)
+    return timing
 
 
 def _rounds(

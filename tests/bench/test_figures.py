@@ -18,6 +18,8 @@ RECORD = {
     "versions": {"torch": "2.13.0+cpu"},
     "created": "2026-01-02T03:04:05+00:00",
     "slug": "cpu-toy",
+    "device": "cpu",
+    "threads": [],
 }
 
 

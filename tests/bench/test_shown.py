@@ -6,12 +6,12 @@ import os
 
 import pytest
 
-from seqdocs.bench.record import RecordError
+from seqdocs.bench.record import SCHEMA, RecordError
 from seqdocs.bench.run import ResultPathError, Run, leaf
 from seqdocs.bench.shown import Shown, dump
 
 RECORD = {
-    "schema": 1,
+    "schema": SCHEMA,
     "example": "one/plot_alpha",
     "experiment": "go",
     "params": {},
@@ -25,6 +25,9 @@ RECORD = {
     "created": "2026-01-02T03:04:05+00:00",
     "seconds": 1.5,
     "peak_memory": None,
+    "threads": [],
+    "notes": [],
+    "timings": [],
     "result": {
         "times": {"torch.nn.GRU": {"median": 3}, "torch": {"x": 1}},
         "list": [1, {"a": 2}],
@@ -121,7 +124,7 @@ def test_the_stamp_of_an_example_follows_its_own_runs_alone(path):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"schema": 9}', '{"schema": 1}', '{"schema": 1, "experiments": {"a": 1}}']
+    "text", ["", "[]", '{"schema": 9}', '{"schema": 2}', '{"schema": 2, "experiments": {"a": 1}}']
 )
 def test_a_damaged_file_says_what_to_do(path, text):
     path.write_text(text, "utf8")

@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 
 from seqdocs.bench.files import sweep, write_whole
-from seqdocs.bench.record import RecordError, ResultError, digest, dumps, loads, plain, validate
+from seqdocs.bench.record import SCHEMA, RecordError, ResultError, digest, dumps, loads, plain, validate
 from seqdocs.bench.store import Store
 
 RECORD = {
-    "schema": 1,
+    "schema": SCHEMA,
     "example": "one/plot_alpha",
     "experiment": "go",
     "params": {},
@@ -33,6 +33,9 @@ RECORD = {
     "created": "2026-01-02T03:04:05+00:00",
     "seconds": 1.5,
     "peak_memory": None,
+    "threads": [1],
+    "notes": [],
+    "timings": [],
     "result": {"x": [1]},
 }
 NAME = "one/plot_alpha/go.cpu-toy-1t.k0.json"
@@ -42,7 +45,7 @@ DAMAGED = [
     ("", "it is no JSON"),
     (dumps(RECORD)[:200], "it is no JSON"),
     ("[1, 2]", "it holds a list, not a record"),
-    (dumps(RECORD | {"schema": 2}), "its schema is 2; this version reads 1"),
+    (dumps(RECORD | {"schema": 1}), "its schema is 1; this version reads 2"),
     (dumps({key: RECORD[key] for key in RECORD if key != "result"}), "it lacks `result`"),
     (dumps(RECORD | {"result": 3}), "its `result` is a int, not a dict"),
     (

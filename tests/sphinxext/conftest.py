@@ -19,6 +19,7 @@ from sphinx.testing.util import SphinxTestApp
 
 import seqdocs
 from seqdocs.bench.quantity import quantity, table, verdict
+from seqdocs.bench.record import SCHEMA
 
 collect_ignore_glob = ["roots/*"]  # sites, not tests
 ROOTS = Path(__file__).parent / "roots"
@@ -34,11 +35,12 @@ def record(device: str = "cpu", time: float = 1.5, said: str = "refuted") -> dic
         "claims": {"s0-01": verdict(said, f"it takes {time} s")},
     }
     return {
-        "schema": 1, "example": "one/plot_alpha", "experiment": "timing", "params": {}, "small": False,
+        "schema": SCHEMA, "example": "one/plot_alpha", "experiment": "timing", "params": {}, "small": False,
         "device": device, "slug": f"{device}-toy", "machine": {"label": f"Toy {device}"},
         "versions": {"python": "3.11", "torch": "2.0", "numpy": "2.0"},
         "code": "c", "key": f"{device}{time}{said}",
-        "created": "2026-01-02T03:04:05Z", "seconds": 1.0, "peak_memory": None, "result": result,
+        "created": "2026-01-02T03:04:05Z", "seconds": 1.0, "peak_memory": None,
+        "threads": [1], "notes": [], "timings": [], "result": result,
     }  # fmt: skip
 
 
@@ -54,7 +56,7 @@ class Site:
         """Write the records that the site shows."""
         rows = [{"stale": run["device"] == stale, "record": run} for run in runs]
         about = {"doc": "", "line": 1, "runs": rows, "missing": list(missing)}
-        data = {"schema": 1, "experiments": {"one/plot_alpha:timing": about}}
+        data = {"schema": SCHEMA, "experiments": {"one/plot_alpha:timing": about}}
         (self.root / "shown.json").write_text(json.dumps(data), "utf8")
 
     def build(self, **kwargs: Any) -> str:
