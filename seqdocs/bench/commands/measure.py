@@ -1,0 +1,31 @@
+"""``bench run``: measure what has no record."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from seqdocs.bench.runner import run_all
+
+ABOUT = "measure what has no record, then write what the site shows"
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Names, the device, and where the records go."""
+    parser.add_argument("names", nargs="*", metavar="NAME", help="a section, an example or an experiment")
+    parser.add_argument(
+        "--device", choices=("cpu", "cuda"), help="only this one; all of this machine if omitted"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="put the records there, such as records/ to commit"
+    )
+    parser.add_argument("--force", action="store_true", help="measure although there is a record")
+
+
+def run(arguments: argparse.Namespace, root: Path) -> int:
+    """Measure, and say how many."""
+    summary = run_all(
+        root, names=arguments.names, device=arguments.device, out=arguments.out, force=arguments.force
+    )
+    print(summary)
+    return summary.status
