@@ -160,7 +160,7 @@ def shown(found: Iterable[Case], own: Store, committed: Store) -> dict[str, Any]
         for device in devices_here(case):
             record = fresh(case, device, own)
             if record is not None:
-                runs.append({"stale": False, "record": record})
+                runs.append({"stale": False, "here": True, "record": record})
                 here.add(machine.slug(device))
         for slug, record in committed.newest_of_each_device(case.example, case.declared.name).items():
             if slug not in here:

@@ -18,11 +18,12 @@ class Run:
     """The result of one experiment on one device.
 
     ``run["key"]`` reads the result. ``stale`` says that the code has changed since (only records of devices
-    that are not here may be stale).
+    that are not here may be stale), ``here`` that this build's machine measured it.
     """
 
     record: Record
     stale: bool = False
+    here: bool = False
 
     def __getitem__(self, key: str) -> Any:
         """Read the result."""

@@ -4,7 +4,8 @@ One file, ``shown.json``, that everything drawn reads and nothing else::
 
     {"schema": 1, "experiments": {"section/plot_x:decay": {
         "doc": its docstring, "line": where it stands in the script,
-        "runs": [{"stale": has the code changed since, "record": a record}, ...],
+        "runs": [{"stale": has the code changed since, "here": did this machine measure it (or left out),
+                  "record": a record}, ...],
         "missing": ["cuda"]}}}
 """
 
@@ -80,7 +81,8 @@ class Shown:
 
     def runs(self, example: str, experiment: str) -> tuple[Run, ...]:
         """Return the runs that the site shows, this machine's first; empty if nothing was measured."""
-        return tuple(Run(run["record"], run["stale"]) for run in self._about(example, experiment)["runs"])
+        rows = self._about(example, experiment)["runs"]
+        return tuple(Run(row["record"], row["stale"], row.get("here", False)) for row in rows)
 
     def missing(self, example: str, experiment: str) -> tuple[str, ...]:
         """Return the devices, ``cpu`` or ``cuda``, on which the experiment could run but has no record."""
