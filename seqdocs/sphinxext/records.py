@@ -6,11 +6,13 @@ A page notes which experiments it shows, so that a record that changed draws exa
 from __future__ import annotations
 
 import os
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
+from seqdocs.bench.origin import doubts, origin
 from seqdocs.bench.record import RecordError
 from seqdocs.bench.run import ResultPathError, Run
 from seqdocs.bench.show import show_interval
@@ -24,6 +26,19 @@ USED = "experiments"
 MissingError = (RecordError, ResultPathError)  # both say in one sentence what is missing
 
 
+@dataclass(frozen=True)
+class Device:
+    """A device that the site shows."""
+
+    slug: str
+    name: str  # in few words that no other device has
+    here: bool  # it belongs to the machine of this build
+
+    def row(self) -> dict[str, Any]:
+        """It as plain data."""
+        return asdict(self)
+
+
 def records(host: Host) -> Shown:
     """The records of this build.
 
@@ -31,6 +46,30 @@ def records(host: Host) -> Shown:
         RecordError: if there is no such file, or it is damaged.
     """
     return Shown.load(settings(host).shown_path)
+
+
+def devices(host: Host) -> list[Device]:
+    """Every device that the site shows, those of this build first, then CPUs, then by slug."""
+    try:
+        found = records(host)
+    except RecordError:  # a page that needs one says so itself
+        return []
+    runs = [run for name in found.experiments() for run in found.runs(*name.split(":"))]
+    of = {run.record["slug"]: run for run in runs}
+    here = {run.record["slug"] for run in runs if run.here}
+    names = {slug: short_name(run) for slug, run in of.items()}
+    for slug, name in list(names.items()):
+        if list(names.values()).count(name) > 1:
+            names[slug] = slug
+    order = sorted(of, key=lambda slug: (slug not in here, of[slug].device != "cpu", slug))
+    return [Device(slug, names[slug], slug in here) for slug in order]
+
+
+def short_name(run: Run) -> str:
+    """A device as one speaks of it: its chip, without threads."""
+    facts = run.record["machine"]
+    name = facts.get("gpu") if run.device != "cpu" else facts.get("cpu")
+    return str(name or facts.get("label") or run.record["slug"])
 
 
 def full_path(host: Host | None, docname: str, path: str) -> str:
@@ -89,9 +128,10 @@ def find(host: Host, docname: str, path: str) -> Found:
 
 
 def provenance(run: Run, leaf: Any = None) -> str:
-    """Where a number comes from, in a line: its interval, the machine, the versions, the day."""
-    between = show_interval(leaf)
-    return " · ".join([*([f"interval {between}"] if between else []), run.caption])
+    """Where a number comes from, in a line: its interval, its run's origin, what to hold against it."""
+    between, against = show_interval(leaf), doubts(run)
+    words = [f"interval {between}" * bool(between), origin(run), f"doubts: {against}" * bool(against)]
+    return " · ".join(filter(None, words))
 
 
 def replay(app: Sphinx) -> None:
