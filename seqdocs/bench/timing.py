@@ -1,35 +1,32 @@
 """Time competitors so that the difference deserves belief.
 
-Answers are compared before anything is timed. Then every round times each competitor once, in random order,
-and the ratio of two competitors is taken within a round: what slows the machine for a while slows both. The
-clock is the one of ``torch.utils.benchmark`` (it waits for the GPU), garbage collection is off inside a
-sample, and every raw sample is kept. Timed is the call alone: what it builds inside counts, what was built
-before does not.
+Answers are compared before anything is timed. Everyone is warmed up until nothing gets faster. Then every
+round times each competitor once, in random order, and the ratio of two competitors is taken within a round:
+what slows the machine for a while slows both. Rounds go on until the ratio is as precise as was wanted, or
+the time is up, and then the result says so. Every raw sample is kept. Timed is the call alone: what it
+builds inside counts, what was built before does not.
 """
 
 from __future__ import annotations
 
-import random
 import time
-import timeit
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch.utils import benchmark
 
+from seqdocs.bench import doubts, machine
 from seqdocs.bench.agreement import check_agreement
+from seqdocs.bench.clock import Call, Clock, wall
+from seqdocs.bench.interval import bootstrap_median
 from seqdocs.bench.quantity import Quantity, quantity
+from seqdocs.bench.sampling import Effort, Sampler, calibrate, interleave, ratios, reached, warm_up
 from seqdocs.bench.witness import report
 
-Call = Callable[[], object]
-
-SAMPLE_SECONDS = 5e-3  # a sample lasts at least this long: the clock's grain and its call vanish in it
-FEWEST_ROUNDS = 3  # even when one round takes longer than the whole budget
-MOST_ROUNDS = 15
-SPREAD = 0.15  # interquartile range over median, above which a timing says that it is noisy
+SURE = 0.99  # level of the interval that must leave 1 out before two competitors are said to differ
+WARM_UP = 0.2  # part of the time that warming all up may take
 
 
 @contextmanager
@@ -43,28 +40,6 @@ def _threads(count: int | None) -> Iterator[int]:
         torch.set_num_threads(before)
 
 
-def _inner_loops(timer: timeit.Timer) -> int:
-    """Warm up, and find how many calls make a sample of at least ``SAMPLE_SECONDS``."""
-    timer.timeit(1)  # the first call allocates, compiles and picks kernels
-    loops = 1
-    while True:
-        seconds = timer.timeit(loops)
-        if seconds < 10 * SAMPLE_SECONDS:  # again: a stall must not pass for a slow call
-            seconds = min(seconds, timer.timeit(loops))
-        if seconds >= SAMPLE_SECONDS:
-            return loops
-        loops = max(loops + 1, min(10 * loops, round(1.2 * loops * SAMPLE_SECONDS / max(seconds, 1e-9))))
-
-
-def _bootstrap(samples: Sequence[float], resamples: int = 1000) -> tuple[float, float]:
-    """Return a 95 % percentile-bootstrap interval of the median, widened to hold the median itself."""
-    values = np.asarray(samples)
-    picks = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
-    low, high = np.quantile(np.median(values[picks], axis=1), [0.025, 0.975])
-    middle = float(np.median(values))
-    return min(float(low), middle), max(float(high), middle)
-
-
 def median_of(samples: Sequence[float], unit: str) -> Quantity:
     """Return the median of raw samples with its 95 % bootstrap interval.
 
@@ -74,24 +49,8 @@ def median_of(samples: Sequence[float], unit: str) -> Quantity:
     >>> median_of([3.0, 1.0, 2.0], "s")["value"]
     2.0
     """
-    if not samples:
-        raise ValueError("`samples` is empty; a median needs at least one")
-    return quantity(float(np.median(samples)), unit, *_bootstrap(samples))
-
-
-def _doubts(times: Mapping[str, Sequence[float]], min_rounds: int, max_seconds: float) -> list[str]:
-    """Say what a reader should hold against these timings."""
-    notes = []
-    rounds = len(next(iter(times.values())))
-    if rounds < min_rounds:
-        notes.append(f"only {rounds} rounds within {max_seconds:g} s; {min_rounds} were wanted")
-    for name, seconds in times.items():
-        first, middle, third = np.quantile(seconds, [0.25, 0.5, 0.75])
-        if third - first > SPREAD * middle:
-            notes.append(
-                f"{name}: the middle half of the samples spreads over {(third - first) / middle:.0%}"
-            )
-    return notes
+    low, high = bootstrap_median(samples)
+    return quantity(float(np.median(samples)), unit, low, high)
 
 
 def compare(
@@ -100,9 +59,11 @@ def compare(
     agree: bool = True,
     baseline: str | None = None,
     tolerance: float | None = None,
-    min_rounds: int = 7,
+    precision: float = 0.02,
+    min_rounds: int = 15,
     max_seconds: float = 1.0,
     threads: int | None = None,
+    clock: Clock | None = None,
 ) -> dict[str, Any]:
     """Time competitors in randomised interleaved rounds.
 
@@ -111,61 +72,90 @@ def compare(
         agree: compare the answers first; False for competitors that compute different things.
         baseline: what the ratios are taken against; the first name if omitted.
         tolerance: largest relative difference of answers; by default what the dtype allows.
+        precision: half-width of the interval of every ratio that is wanted, as a part of the ratio. To tell
+            2 % from nothing, want half of that.
         min_rounds: with fewer than that, the result says so.
-        max_seconds: no round starts after that, but at least three are run. Small things take about 0.1 s
-            each.
+        max_seconds: no round starts after that, but at least three are run.
         threads: torch threads; as many as torch is set to if omitted.
+        clock: :func:`seqdocs.bench.clock.wall` if omitted.
 
     Returns:
         Plain data::
 
-            {"baseline": name, "rounds": n, "threads": n, "notes": [doubts],
+            {"baseline": name, "rounds": n, "threads": n, "clock": name, "notes": [doubts],
+             "precision": {"wanted": half-width, "reached": half-width or None if unknown},
              "times": {name: {"median": quantity in s, "ratio": quantity in ×, "speedup": quantity in ×,
-                              "seconds": [per call, one for each round], "loops": calls in a sample}}}
+                              "differs": bool, "seconds": [per call, one for each round],
+                              "loops": calls in a sample}}}
 
         ``ratio`` is the time in units of the baseline's (2× is slower), ``speedup`` its inverse; both are
-        medians over rounds with a 95 % bootstrap interval.
+        medians over rounds with a 95 % bootstrap interval. ``differs`` says that the 99 % interval of the
+        ratio leaves 1 out.
 
     Raises:
         DisagreementError: if answers differ, naming who and by how much.
-        ValueError: if there is no candidate, or ``baseline`` is none of them.
+        ValueError: if there is no candidate, ``baseline`` is none of them, or ``precision`` is not positive.
     """
-    if not candidates:
-        raise ValueError("`candidates` is empty; name at least one call to time")
-    base = next(iter(candidates)) if baseline is None else baseline
-    if base not in candidates:
-        raise ValueError(f"`baseline` is {base!r}; it must be one of {', '.join(candidates)}")
+    base = _checked(candidates, baseline, precision)
+    effort, clock = Effort(precision, min_rounds, max_seconds), clock or wall()
     with _threads(threads) as used:
         if agree:
             check_agreement({name: call() for name, call in candidates.items()}, base, tolerance)
-        timers = {name: timeit.Timer(call, timer=benchmark.timer) for name, call in candidates.items()}
-        loops = {name: _inner_loops(timer) for name, timer in timers.items()}
-        times = _rounds(timers, loops, max_seconds)
-    result: dict[str, Any] = {}
-    for name, seconds in times.items():
-        ratio = median_of([own / other for own, other in zip(seconds, times[base], strict=True)], "×")
-        result[name] = {"median": median_of(seconds, "s"), "ratio": ratio, "speedup": inverse(ratio)}
-        result[name] |= {"seconds": seconds, "loops": loops[name]}
-    notes = _doubts(times, min_rounds, max_seconds)
-    rounds = len(times[base])
-    timing = {"baseline": base, "rounds": rounds, "threads": used, "notes": notes, "times": result}
+        loops = {name: calibrate(clock, call) for name, call in candidates.items()}
+        samplers = {name: _sampler(clock, call, loops[name]) for name, call in candidates.items()}
+        limit = WARM_UP * max_seconds / len(samplers)
+        settled = {name: warm_up(sample, limit, time.perf_counter) for name, sample in samplers.items()}
+        with doubts.watching() as company:
+            times = interleave(samplers, base, effort, time.perf_counter)
+    got, rounds = reached(times, base), len(times[base])
+    notes = [
+        *doubts.effort_missed(rounds, effort, got),
+        *(
+            f"{name}: it still got faster when its warm-up ended"
+            for name, well in settled.items()
+            if not well
+        ),
+        *doubts.spread(times),
+        *doubts.drift(times),
+        *doubts.grain(times, loops, clock.resolution),
+        *doubts.company(company),
+        *doubts.crowded(used, machine.threads()),
+    ]
+    timing = {"baseline": base, "rounds": rounds, "threads": used, "clock": clock.name, "notes": notes}
+    timing["precision"] = {"wanted": precision, "reached": got if np.isfinite(got) else None}
+    timing["times"] = {name: _result(times, name, base) | {"loops": loops[name]} for name in times}
     report(timing)
     return timing
 
 
-def _rounds(
-    timers: Mapping[str, timeit.Timer], loops: Mapping[str, int], limit: float
-) -> dict[str, list[float]]:
-    """Time everyone once a round, in an order drawn anew, until the time or the rounds are up."""
-    order = random.Random(0)
-    times: dict[str, list[float]] = {name: [] for name in timers}
-    start = time.perf_counter()
-    for number in range(MOST_ROUNDS):
-        if number >= FEWEST_ROUNDS and time.perf_counter() - start > limit:
-            break
-        for name in order.sample(list(timers), len(timers)):
-            times[name].append(timers[name].timeit(loops[name]) / loops[name])
-    return times
+def _checked(candidates: Mapping[str, Call], baseline: str | None, precision: float) -> str:
+    """Return the baseline's name, having refused what cannot be timed."""
+    if not candidates:
+        raise ValueError("`candidates` is empty; name at least one call to time")
+    if baseline is not None and baseline not in candidates:
+        raise ValueError(f"`baseline` is {baseline!r}; it must be one of {', '.join(candidates)}")
+    if not precision > 0:
+        raise ValueError(f"`precision` is {precision!r}; it must be above zero, such as 0.02 for ±2 %")
+    return next(iter(candidates)) if baseline is None else baseline
+
+
+def _sampler(clock: Clock, call: Call, loops: int) -> Sampler:
+    """Return what draws one sample: seconds per call over ``loops`` calls."""
+    return lambda: clock.seconds(call, loops) / loops
+
+
+def _result(times: Mapping[str, list[float]], name: str, base: str) -> dict[str, Any]:
+    """Return what the samples of one competitor say."""
+    own = ratios(times, name, base)
+    ratio = median_of(own, "×")
+    low, high = bootstrap_median(own, SURE)
+    return {
+        "median": median_of(times[name], "s"),
+        "ratio": ratio,
+        "speedup": inverse(ratio),
+        "differs": not low <= 1.0 <= high,
+        "seconds": times[name],
+    }
 
 
 def measure(call: Call, **options: Any) -> dict[str, Any]:
@@ -173,7 +163,8 @@ def measure(call: Call, **options: Any) -> dict[str, Any]:
 
     Args:
         call: a call without arguments.
-        options: ``min_rounds``, ``max_seconds`` and ``threads`` of :func:`compare`.
+        options: ``precision``, ``min_rounds``, ``max_seconds``, ``threads`` and ``clock`` of
+            :func:`compare`.
 
     Returns:
         ``{"median": quantity in s, "seconds": [...], "loops", "rounds", "threads", "notes"}``.
