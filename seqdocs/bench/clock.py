@@ -62,7 +62,8 @@ def cuda_events() -> Clock:
         raise ValueError("CUDA events need a GPU, and torch sees none; use `wall()`")
 
     def seconds(call: Call, loops: int) -> float:
-        start, end = torch.cuda.Event(enable_timing=True), torch.cuda.Event(enable_timing=True)
+        start = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
+        end = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         collecting = gc.isenabled()
         gc.disable()
         try:

@@ -32,6 +32,16 @@ def test_the_interval_of_a_ratio_covers_the_truth_on_500_synthetic_clocks(capsys
     assert 0.92 <= covered / CLOCKS <= 0.98
 
 
+def test_few_samples_get_an_interval_wide_enough():
+    """The bootstrap alone covers about 92 %: it cannot imagine what these few samples did not show."""
+    draw = np.random.default_rng(0)
+    held = 0
+    for _ in range(1000):
+        low, high = bootstrap_median(draw.lognormal(size=9), resamples=300)
+        held += low <= 1.0 <= high
+    assert held > 945
+
+
 @pytest.mark.parametrize("count", [5, 15, 40])
 def test_enclosing_samples_hold_the_median_of_any_distribution(count):
     draw = np.random.default_rng(count)
