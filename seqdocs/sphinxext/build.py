@@ -13,6 +13,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 from seqdocs.bench.files import write_whole
+from seqdocs.bench.machine import python_path
 from seqdocs.bench.runner import Summary, run_all
 from seqdocs.entries.check import check
 from seqdocs.sphinxext.publish import is_ours, publish
@@ -75,6 +76,7 @@ def draw(root: Path, builder: str) -> int:
     command = [sys.executable, "-m", "sphinx", "-n", "-W", "--keep-going", "-b", builder, "-w", str(warnings)]
     command += ["-d", str(build / "doctrees"), "docs", str(target)]
     env = os.environ | STABLE | {"SEQDOCS_SHOWN": str(build / "records/shown.json")}
+    env["PYTHONPATH"] = python_path()  # cells run elsewhere, and must find this checkout's package
     status = subprocess.run(command, cwd=root, env=env, check=False).returncode
     count = (
         sum(1 for line in warnings.read_text("utf8").splitlines() if line.strip())

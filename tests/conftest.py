@@ -1,0 +1,6 @@
+"""What the tests of several rooms share lies beside this file and is imported by its name."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
