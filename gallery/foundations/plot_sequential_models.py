@@ -21,8 +21,9 @@ import torch
 from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.memory import peak_memory
-from seqdocs.bench.quantity import quantity, table, verdict
+from seqdocs.bench.quantity import quantity, table
 from seqdocs.bench.timing import compare
+from seqdocs.bench.verdicts import all_of, between, verdict_by
 from seqdocs.models.attention import CausalSelfAttention
 from seqdocs.models.cost import path_length, sequential_steps
 from seqdocs.models.feedforward import WindowFeedforward
@@ -73,9 +74,14 @@ def training_step(net, x):
 # All models are timed in one run, in random order, round after round; each point is the median.
 
 
-def slope(lengths, seconds):
-    """Exponent of the growth over the last doubling: 1 is linear, 2 is quadratic."""
-    return math.log(seconds[-1] / seconds[-2]) / math.log(lengths[-1] / lengths[-2])
+def slope(lengths, medians):
+    """Exponent of the growth between the last two lengths: 1 is linear, 2 is quadratic."""
+    before, after = medians[-2:]
+    ratios = [
+        after[end] / before[other] for end, other in (("value", "value"), ("low", "high"), ("high", "low"))
+    ]
+    middle, low, high = (math.log(ratio) / math.log(lengths[-1] / lengths[-2]) for ratio in ratios)
+    return quantity(middle, "", low, high)
 
 
 def swap(lengths, one, other):
@@ -92,7 +98,7 @@ def swap(lengths, one, other):
 def speed(device, lengths=(16, 64, 256, 1024), width=64, batch=4):
     """Seconds per forward pass and per training step, for every model and length; where two curves cross."""
     torch.set_num_threads(1)  # what is compared are ways to compute, not numbers of cores
-    curves = {"forward": {}, "training": {}}
+    medians = {"forward": {}, "training": {}}
     for length in lengths:
         x = torch.randn(batch, length, width, device=device)
         nets = models(width, device)
@@ -102,9 +108,13 @@ def speed(device, lengths=(16, 64, 256, 1024), width=64, batch=4):
                 "times"
             ]
             for name, timed in times.items():
-                curves[mode].setdefault(name, []).append(timed["median"]["value"])
+                medians[mode].setdefault(name, []).append(timed["median"])
+    curves = {
+        mode: {name: [median["value"] for median in row] for name, row in rows.items()}
+        for mode, rows in medians.items()
+    }
     speedup = {name: timed["speedup"] for name, timed in times.items()}  # of the last: training, longest
-    slopes = {name: slope(lengths, curve) for name, curve in curves["training"].items()}
+    slopes = {name: slope(lengths, row) for name, row in medians["training"].items()}
     rows = []
     for name in nets:
         if name != "self-attention":
@@ -119,15 +129,16 @@ def speed(device, lengths=(16, 64, 256, 1024), width=64, batch=4):
         "lengths": list(lengths),
         "curves": curves,
         "swaps": table(["pair", "forward", "training step"], rows),
-        "slopes": {name: quantity(value, "") for name, value in slopes.items()},
+        "slopes": slopes,
         "longest": quantity(lengths[-1], "tokens"),
         "speedup": speedup,
         "claims": {
-            "s3-09": verdict(
-                "holds" if 0.7 < slopes["Elman RNN"] < 1.3 else "refuted",
-                f"doubling the length to {lengths[-1]} tokens multiplies the time of a training step by "
-                f"{2 ** slopes['Elman RNN']:.1f} for the RNN, by {2 ** slopes['self-attention']:.1f} "
-                "for attention",
+            "s3-09": verdict_by(
+                {"holds": between(slopes["Elman RNN"], 0.7, 1.3, "exponent of the growth with length")},
+                "refuted",
+                f"doubling the length towards {lengths[-1]} tokens multiplies the time of a training step by "
+                f"{2 ** slopes['Elman RNN']['value']:.1f} for the RNN, by "
+                f"{2 ** slopes['self-attention']['value']:.1f} for attention",
             ),
         },
     }
@@ -276,13 +287,15 @@ def steps(device, lengths=(16, 64, 256, 1024), path_lengths=(8, 16, 32, 64), wid
         "paths": paths,
         "table": table(["model", *heads], rows),
         "claims": {
-            "s3-08": verdict(
-                "qualified" if walks and jumps else "holds" if walks else "refuted",
+            "s3-08": verdict_by(
+                {"qualified": all_of(walks, jumps), "holds": walks},
+                "refuted",
                 f"at {far} tokens the tanh recurrence is a chain of {chains['Elman RNN'][-1]} operations; "
                 f"the linear one, as a scan, one of {chains['linear scan'][-1]}",
             ),
-            "s0-13": verdict(
-                "holds" if relayed else "refuted",
+            "s0-13": verdict_by(
+                {"holds": relayed},
+                "refuted",
                 f"at {way} tokens the shortest way takes {paths['Elman RNN'][-1]} operations in the RNN and "
                 f"{paths['self-attention'][-1]} in attention",
             ),

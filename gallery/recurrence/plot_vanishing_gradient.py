@@ -19,7 +19,8 @@ import torch
 
 from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
-from seqdocs.bench.quantity import quantity, table, verdict
+from seqdocs.bench.quantity import quantity, table
+from seqdocs.bench.verdicts import above, all_of, below, verdict_by
 from seqdocs.models.attention import CausalSelfAttention
 from seqdocs.models.gru import GRU
 from seqdocs.models.jacobian import set_spectral_radius, state_jacobian_norms
@@ -90,8 +91,9 @@ def decay(device, steps=100, width=64, seeds=5):
     left = {
         name: quantity(statistics.median(end), "", low=end[0], high=end[-1]) for name, end in ends.items()
     }
-    shrinks = ends["tanh_09"][-1] < 1e-2
-    grows = curves["tanh_20"][-1] > 1e2
+    shrinks = below(left["tanh_09"], 0.01, "influence left at radius 0.9")
+    grows = above(left["tanh_20"], 1.0, "influence left at radius 2")
+    stays = above(left["attention"], 0.01, "influence left by self-attention")
     gone, grown = curves["tanh_09"][-1], curves["tanh_20"][-1]
     both = (
         f"after {steps} steps a radius of 0.9 leaves {gone:.0e} of the influence, one of 2 leaves {grown:.0e}"
@@ -105,12 +107,13 @@ def decay(device, steps=100, width=64, seeds=5):
         "steps": quantity(steps, "steps"),
         "width": quantity(width, ""),
         "claims": {
-            "s2-06": verdict(
-                "holds" if shrinks and ends["attention"][0] > 1e-2 else "refuted",
+            "s2-06": verdict_by(
+                {"holds": all_of(shrinks, stays)},
+                "refuted",
                 f"after {steps} steps a tanh network of radius 0.9 keeps {gone:.0e} of the influence, "
                 f"self-attention {curves['attention'][-1]:.1g}",
             ),
-            "s3-15": verdict("qualified" if shrinks and grows else "holds" if shrinks else "refuted", both),
+            "s3-15": verdict_by({"qualified": all_of(shrinks, grows), "holds": shrinks}, "refuted", both),
         },
     }
 

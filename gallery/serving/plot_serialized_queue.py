@@ -20,8 +20,9 @@ import torch
 
 from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
-from seqdocs.bench.quantity import quantity, table, verdict
+from seqdocs.bench.quantity import quantity, table
 from seqdocs.bench.timing import compare, median_of, rate
+from seqdocs.bench.verdicts import above, all_of, below, between, verdict_by
 from seqdocs.models.language_model import CausalLM
 from seqdocs.queues.arrivals import deterministic, exponential, poisson
 from seqdocs.queues.engine import SerialEngine
@@ -135,12 +136,15 @@ def depth(device, *, tokens=16, load=1.5, requests=120, repeats=5):
     slope, intercept, _ = line_fit(torch.cat(ahead), torch.cat(wait))
     amplitude, growth, _ = exponential_fit(torch.cat(ahead), torch.cat(wait))
     # Run by run, so that a machine that changes its speed between two runs bends neither curve.
-    straight, curved = (
-        statistics.median(fit(n, w)[2] for n, w in zip(ahead, wait, strict=True))
-        for fit in (line_fit, exponential_fit)
-    )
+    fits = [(line_fit(n, w)[2], exponential_fit(n, w)[2]) for n, w in zip(ahead, wait, strict=True)]
+    straight, curved = (statistics.median(column) for column in zip(*fits, strict=True))
     in_line = all(bool((run.start[1:] >= run.finish[:-1]).all()) for run in runs)
-    linear = straight > curved and 0.7 < slope < 1.4
+    lead = median_of([line - exponential for line, exponential in fits], "")
+    better = "R² of the line minus R² of the exponential"
+    linear = all_of(
+        above(lead, 0, better),
+        between(median_of(slopes, "service times"), 0.7, 1.4, "wait added by each request ahead"),
+    )
     return {
         "ahead": torch.cat(ahead).int().tolist(),
         "wait": [round(w, 4) for w in torch.cat(wait).tolist()],
@@ -154,13 +158,15 @@ def depth(device, *, tokens=16, load=1.5, requests=120, repeats=5):
         "service": median_of(torch.cat([services(run) for run in runs]).tolist(), "s"),
         "sent_late": lateness(runs),
         "claims": {
-            "s1-22": verdict(
-                "refuted" if linear else "holds" if curved > straight else "qualified",
+            "s1-22": verdict_by(
+                {"refuted": linear, "holds": below(lead, 0, better)},
+                "qualified",
                 f"each request ahead adds {slope:.2f} service times; a straight line explains {straight:.1%}"
                 f" of the waits, the best exponential {curved:.1%}",
             ),
-            "s1-02": verdict(
-                "holds" if in_line else "refuted",
+            "s1-02": verdict_by(
+                {"holds": in_line},
+                "refuted",
                 f"{'none' if in_line else 'some'} of {requests * repeats} began before the one ahead ended",
             ),
         },
@@ -270,7 +276,13 @@ def loads(device, *, tokens=16, loads=(0.3, 0.5, 0.7, 0.8, 0.9), seconds_each=4.
             points.append(point | {"latency": float(latencies(run).mean()), "service": mean})
     gaps = [point["engine"] - point["recurrence"] for point in points]
     variation = [100 * float(services(run).std() / services(run).mean()) for run in runs]
-    factor = points[-1]["latency"] / statistics.median(single)
+    # Latencies in a row depend on one another, so the interval is wide: the lowest quarter of the run over
+    # the highest latency alone, to the highest quarter over the lowest.
+    usual = statistics.median(single)
+    quarters = [float(quarter.mean()) for quarter in latencies(runs[-1]).tensor_split(4)]
+    factor = quantity(
+        points[-1]["latency"] / usual, "×", min(quarters) / max(single), max(quarters) / min(single)
+    )
     names = ("engine", "recurrence", "long run", "M/D/1", "M/M/1")
     return {
         "points": points,
@@ -279,14 +291,15 @@ def loads(device, *, tokens=16, loads=(0.3, 0.5, 0.7, 0.8, 0.9), seconds_each=4.
         "variation": quantity(statistics.median(variation), "%", min(variation), max(variation)),
         "overhead": quantity(statistics.median(gaps), "s", min(gaps), max(gaps)),
         "sent_late": lateness(runs),
-        "latency_factor": quantity(factor, "×"),
+        "latency_factor": factor,
         "highest_load": quantity(points[-1]["load"], ""),
         "claims": {
-            "s1-21": verdict(
-                "holds" if factor > 1.5 else "refuted",
+            "s1-21": verdict_by(
+                {"holds": above(factor, 1.5, "latency under load over latency alone")},
+                "refuted",
                 f"mean latency alone, measured {len(single)} times over: {1e3 * min(single):.3g} to"
                 f" {1e3 * max(single):.3g} ms; at load {points[-1]['load']:.2f}:"
-                f" {1e3 * points[-1]['latency']:.3g} ms, {factor:.1f} times as much",
+                f" {1e3 * points[-1]['latency']:.3g} ms, {factor['value']:.1f} times as much",
             )
         },
     }
@@ -351,6 +364,8 @@ def blocking(device, *, tokens=16, longer=10, load=0.7, requests=50, place=10, r
         for run in blocked
     )
     worst, usually = float(behind[place + 1 :].max()), float(without.median())
+    factors = [float(latencies(run)[place + 1 :].max()) / usually for run in blocked]
+    doubled = above(median_of(factors, "×"), 2.0, "worst latency behind the slow request over the usual one")
     return {
         "place": place,
         "without": without.tolist(),
@@ -363,8 +378,9 @@ def blocking(device, *, tokens=16, longer=10, load=0.7, requests=50, place=10, r
         "worst_factor": quantity(worst / usually, "×"),
         "sent_late": lateness(even + blocked),
         "claims": {
-            "s1-05": verdict(
-                "holds" if blocks and held else "refuted",
+            "s1-05": verdict_by(
+                {"holds": all_of(blocks, doubled)},
+                "refuted",
                 f"one request of {longer} times the tokens more than doubled the latency of {held} behind it;"
                 f" the worst of them took {worst / usually:.1f} times as long as usual",
             )

@@ -14,6 +14,7 @@ Table = dict[str, Any]
 Verdict = dict[str, Any]
 
 VERDICTS = ("holds", "qualified", "refuted", "opinion", "not measurable here")
+UNCLEAR = "too close to call"  # what a check says when its interval does not decide; nobody may declare it
 
 
 def _number(name: str, value: object) -> float | int:
@@ -98,29 +99,33 @@ def is_table(leaf: object) -> TypeGuard[Table]:
     return isinstance(leaf, Mapping) and set(leaf) == {"columns", "rows"}
 
 
-def verdict(kind: str, evidence: str) -> Verdict:
+def verdict(kind: str, evidence: str, margin: Sequence[Mapping[str, Any]] = ()) -> Verdict:
     """Return what a check says about a claim, with the evidence as one phrase.
 
+    A check that compares a noisy number with a limit uses :func:`seqdocs.bench.verdicts.verdict_by`, which
+    finds the verdict and its margin.
+
     Args:
-        kind: one of ``VERDICTS``.
+        kind: one of ``VERDICTS``, or ``UNCLEAR``.
         evidence: what was found, with its numbers; not empty.
+        margin: what was compared with which limit, ``{"what", "measured", "above", "below"}`` each.
 
     Returns:
-        ``{"verdict", "evidence"}``.
+        ``{"verdict", "evidence", "margin"}``.
 
     Raises:
-        ValueError: if ``kind`` is none of ``VERDICTS`` or ``evidence`` is empty.
+        ValueError: if ``kind`` is neither, or ``evidence`` is empty.
 
     >>> verdict("refuted", "wait grows by 1.02 service times per request ahead")["verdict"]
     'refuted'
     """
-    if kind not in VERDICTS:
+    if kind not in (*VERDICTS, UNCLEAR):
         raise ValueError(f"`kind` is {kind!r}; a verdict is one of {', '.join(VERDICTS)}")
     if not isinstance(evidence, str) or not evidence.strip():
         raise ValueError("`evidence` is empty; say in one phrase what was found")
-    return {"verdict": kind, "evidence": evidence}
+    return {"verdict": kind, "evidence": evidence, "margin": [dict(test) for test in margin]}
 
 
 def is_verdict(leaf: object) -> TypeGuard[Verdict]:
     """Say whether ``leaf`` was built by :func:`verdict`."""
-    return isinstance(leaf, Mapping) and set(leaf) == {"verdict", "evidence"}
+    return isinstance(leaf, Mapping) and set(leaf) == {"verdict", "evidence", "margin"}
