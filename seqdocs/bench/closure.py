@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import functools
+from collections.abc import Mapping
 from pathlib import Path
 
 from seqdocs.bench.record import digest
@@ -83,6 +84,16 @@ def closure(text: str, folders: tuple[Path, ...], name: str = "script") -> dict[
     return dict(sorted(found.items()))
 
 
-def code_hash(text: str, folders: tuple[Path, ...], name: str = "script") -> str:
-    """Return the hash of a slice and of all it reaches in the project; the same on every machine."""
-    return digest({"slice": essence(text, name), "modules": closure(text, folders, name)})
+def code_hash(
+    text: str, folders: tuple[Path, ...], name: str = "script", data: Mapping[str, str] | None = None
+) -> str:
+    """Return the hash of a program, all it reaches in the project, and its data; the same on every machine.
+
+    Args:
+        text: the program, without regard to comments.
+        folders: as in :func:`closure`.
+        name: how errors call the program.
+        data: the files that it reads, name → hash.
+    """
+    modules = closure(text, folders, name)
+    return digest({"slice": essence(text, name), "modules": modules, "data": dict(data or {})})

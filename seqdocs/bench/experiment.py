@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from seqdocs.bench import machine
+from seqdocs.bench.checkout import root_above
+from seqdocs.bench.data import DataError, find, given, hashes, pick
 from seqdocs.bench.options import Options
 from seqdocs.bench.perform import defaults, perform
 from seqdocs.bench.record import SCHEMA, Record
@@ -84,9 +86,28 @@ class Experiment:
             return shown.runs(shown.only_example_with(self.name), self.name)
         return shown.runs(example_name(self.file), self.name)
 
+    def path(self, name: str) -> Path:
+        """Return a data file that it declares, for code that draws.
+
+        Raises:
+            DataError: if it declares no such file, or the file is not there.
+        """
+        return pick(self._files(), name)
+
+    def _files(self) -> dict[str, Path]:
+        """Return its data files by name, from the checkout of the script, of this folder, or of seqdocs."""
+        places = Path(self.file).resolve().parent, Path.cwd(), Path(machine.__file__).resolve().parent
+        root = next(filter(None, map(root_above, places)), None)
+        if root is None and self.options.data:
+            first = self.options.data[0]
+            raise DataError(f"`{self.name}` reads {first} of a checkout of seqdocs; run it in one")
+        return find(root or Path.cwd(), self.options.data)
+
     def _measure(self, device: str, params: Mapping[str, Any], small: bool) -> Run:
         print(f"measuring {self.name} · {machine.label(device)}", file=sys.stderr, flush=True)
-        measured = perform(self.function, device, params, machine.threads())
+        files = self._files()
+        with given(files):
+            measured = perform(self.function, device, params, machine.threads())
         own = Path(self.file).resolve().parent
         record: dict[str, Any] = {
             "schema": SCHEMA,
@@ -97,6 +118,7 @@ class Experiment:
             "slug": machine.slug(device),
             "machine": machine.facts(device, own if own.is_dir() else Path.cwd()),
             "versions": machine.versions(),
+            "data": hashes(files),
             "code": "",  # only a stored record is compared with code
             "key": "",
         }
@@ -114,7 +136,7 @@ def experiment(
 
     Args:
         function: the function, when the decorator is used without parentheses.
-        options: ``small``, ``seconds``, ``memory_gb`` and ``devices``, see
+        options: ``small``, ``seconds``, ``memory_gb``, ``devices`` and ``data``, see
             :class:`seqdocs.bench.options.Options`. The build reads them from the script's text, so each is
             a literal.
 

@@ -15,17 +15,19 @@ class Options:
 
     ``small`` are other values of some parameters, with which it takes a second or two, for tests.
     ``seconds`` and ``memory_gb`` (10⁹ bytes that its process has for itself) limit its run in the build.
-    ``devices`` says where it can run.
+    ``devices`` says where it can run. ``data`` are the files it reads: names or globs relative to the
+    checkout (see :mod:`seqdocs.bench.data`).
 
     Raises:
         ValueError: if a limit is not positive, or a device is unknown, or ``small`` is no dict with string
-            keys.
+            keys, or ``data`` is no tuple of paths inside of the checkout.
     """
 
     small: Mapping[str, Any] = field(default_factory=dict)
     seconds: float = 60.0
     memory_gb: float = 4.0
     devices: tuple[str, ...] = DEVICES
+    data: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("seconds", "memory_gb"):
@@ -40,3 +42,12 @@ class Options:
             or not set(self.devices) <= set(DEVICES)
         ):
             raise ValueError(f"`devices` is {self.devices!r}; it must be a tuple of {' and '.join(DEVICES)}")
+        if not isinstance(self.data, (tuple, list)) or not all(map(_is_inside, self.data)):
+            raise ValueError(f"`data` is {self.data!r}; it must be a tuple of paths relative to the checkout")
+
+
+def _is_inside(pattern: object) -> bool:
+    """Whether this is a path or glob that stays in the folder it starts from, on every system."""
+    if not isinstance(pattern, str) or not pattern or set(pattern) & set("\\:\0"):
+        return False
+    return not pattern.startswith("/") and ".." not in pattern.split("/")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from seqdocs.bench import machine
+from seqdocs.bench.checkout import root_above
 from seqdocs.bench.closure import code_hash
+from seqdocs.bench.data import DataError, find, hashes
 from seqdocs.bench.declared import Declared, declared
 from seqdocs.bench.record import Record, digest
 from seqdocs.bench.slice import cut
@@ -29,7 +31,8 @@ class Case:
     script: Path
     declared: Declared
     slice: str
-    code: str  # hash of the slice and of all it reaches
+    data: dict[str, str]  # files it reads: name in the checkout → hash
+    code: str  # hash of the slice, of all it reaches, and of its data
 
     @property
     def example(self) -> str:
@@ -75,10 +78,10 @@ def find_root(start: Path) -> Path:
     Raises:
         PlanError: if no folder upward has both.
     """
-    for folder in (start, *start.parents):
-        if (folder / "pyproject.toml").is_file() and (folder / "gallery").is_dir():
-            return folder
-    raise PlanError(f"{start} is in no checkout: no folder upward has both pyproject.toml and gallery/")
+    root = root_above(start)
+    if root is None:
+        raise PlanError(f"{start} is in no checkout: no folder upward has both pyproject.toml and gallery/")
+    return root
 
 
 def own_store(root: Path) -> Path:
@@ -101,11 +104,12 @@ def cases(root: Path) -> tuple[list[Case], list[Failure]]:
         for one in experiments:
             try:
                 part = cut(text, one.name, script.name)
-                code = code_hash(part, (script.parent, root), script.name)
-            except SourceError as error:
+                data = hashes(find(root, one.options.data))
+                code = code_hash(part, (script.parent, root), script.name, data)
+            except (SourceError, DataError) as error:
                 failures.append(Failure(f"{name}:{one.name}", str(error)))
             else:
-                found.append(Case(root, script, one, part, code))
+                found.append(Case(root, script, one, part, data, code))
     return found, failures
 
 

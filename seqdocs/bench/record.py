@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, NoReturn, TypedDict, cast
 
+from seqdocs.bench.schema import faults
+
 SCHEMA = 2
+SCHEMA_FILE = Path(__file__).parent / "schemas" / f"record-{SCHEMA}.json"
+DEEPEST = 64  # lists and dicts inside one another
 
 
 class Record(TypedDict):
-    """What a record holds; every key is required."""
+    """What a record holds; every key is required. Their JSON Schema says what each may be."""
 
     schema: int
     example: str  # "section/plot_stem"
@@ -23,7 +29,8 @@ class Record(TypedDict):
     slug: str  # the device in a file name, such as "cpu-amd-epyc-7b13-2t"
     machine: dict[str, Any]  # facts, see seqdocs.bench.machine
     versions: dict[str, str]  # python, torch, numpy
-    code: str  # hash of the slice and the project's modules that it reaches
+    data: dict[str, str]  # files that it read: name in the checkout to SHA-256
+    code: str  # hash of the slice, the project's modules that it reaches, and its data
     key: str  # hash of code, versions and device
     created: str  # UTC, ISO 8601
     seconds: float  # the experiment took this long
@@ -36,6 +43,10 @@ class Record(TypedDict):
 
 class RecordError(Exception):
     """A record that cannot be used, with the reason in one sentence."""
+
+
+class OtherVersionError(RecordError):
+    """A record that another version of this package wrote."""
 
 
 class ResultError(TypeError):
@@ -85,17 +96,58 @@ def dumps(value: object) -> str:
     return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def loads(text: str) -> Any:
-    """Read strict JSON.
+def loads(text: str, deepest: int = DEEPEST) -> Any:
+    """Read strict JSON whose values can be printed, compared and walked.
 
     Raises:
-        ValueError: if it is not JSON, or holds NaN or infinity.
+        ValueError: if it is not JSON, holds NaN or a number beyond any float, half a character, or more than
+            ``deepest`` lists and dicts inside one another.
     """
 
     def refuse(word: str) -> NoReturn:
         raise ValueError(f"it holds {word}, which is not JSON")
 
-    return json.loads(text, parse_constant=refuse)
+    def finite(word: str) -> float:
+        value = float(word)
+        if math.isinf(value):
+            raise ValueError(f"it holds {word[:20]}, which no float holds")
+        return value
+
+    def whole(word: str) -> int:
+        finite(word)
+        return int(word)
+
+    try:
+        value = json.loads(text, parse_constant=refuse, parse_float=finite, parse_int=whole)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"it is no JSON (line {error.lineno}: {error.msg})") from None
+    except RecursionError:
+        raise ValueError(f"it is nested more than {deepest} deep") from None
+    if _depth(value) > deepest:
+        raise ValueError(f"it is nested more than {deepest} deep")
+    if "\\u" in text:  # the only way to write half of a character
+        try:
+            json.dumps(value, ensure_ascii=False).encode()
+        except UnicodeEncodeError:
+            raise ValueError("it holds half a character") from None
+    return value
+
+
+def _depth(value: object) -> int:
+    """Return how many lists and dicts lie inside one another."""
+    depth, level = 0, [value]
+    while level:
+        inner = [one for one in level if isinstance(one, (dict, list))]
+        level = [item for one in inner for item in (one.values() if isinstance(one, dict) else one)]
+        depth += bool(inner)
+    return depth
+
+
+@functools.cache
+def schema() -> dict[str, Any]:
+    """Return the published JSON Schema of a record, which is also what :func:`validate` follows."""
+    found: dict[str, Any] = json.loads(SCHEMA_FILE.read_text("utf8"))
+    return found
 
 
 def validate(data: object) -> Record:
@@ -106,16 +158,12 @@ def validate(data: object) -> Record:
     """
     if not isinstance(data, dict):
         raise RecordError(f"it holds a {type(data).__name__}, not a record")
-    if data.get("schema") != SCHEMA:
-        raise RecordError(f"its schema is {data.get('schema')!r}; this version reads {SCHEMA}")
-    kinds: dict[str, tuple[type, ...]] = dict.fromkeys(("example", "experiment", "device", "slug"), (str,))
-    kinds |= dict.fromkeys(("code", "key", "created"), (str,))
-    kinds |= dict.fromkeys(("params", "machine", "versions", "result"), (dict,))
-    kinds |= dict.fromkeys(("threads", "notes", "timings"), (list,))
-    kinds |= {"small": (bool,), "seconds": (float, int), "peak_memory": (int, type(None))}
-    for name, allowed in kinds.items():
-        if name not in data:
-            raise RecordError(f"it lacks `{name}`")
-        if not isinstance(data[name], allowed):
-            raise RecordError(f"its `{name}` is a {type(data[name]).__name__}, not a {allowed[0].__name__}")
+    if "schema" not in data:
+        raise RecordError(
+            "it is a file of pyperf" if "benchmarks" in data else "it is no record, for it names no schema"
+        )
+    if data["schema"] != SCHEMA:
+        raise OtherVersionError(f"its schema is {data['schema']!r:.40}; this version reads {SCHEMA}")
+    for where, what in faults(data, schema()):
+        raise RecordError(f"its `{where}` {what}" if where else f"it {what}")
     return cast(Record, data)

@@ -118,6 +118,7 @@ def measure(case: Case, device: str, store: Store, progress: Progress) -> Failur
         "slug": machine.slug(device),
         "machine": machine.facts(device, case.root),
         "versions": machine.versions(),
+        "data": case.data,
         "code": case.code,
         "key": case.key(device),
     }

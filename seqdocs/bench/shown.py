@@ -2,7 +2,7 @@
 
 One file, ``shown.json``, that everything drawn reads and nothing else::
 
-    {"schema": 1, "experiments": {"section/plot_x:decay": {
+    {"schema": 2, "experiments": {"section/plot_x:decay": {
         "doc": its docstring, "line": where it stands in the script,
         "runs": [{"stale": has the code changed since, "here": did this machine measure it (or left out),
                   "record": a record}, ...],
@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqdocs.bench.record import SCHEMA, RecordError, digest, loads, validate
+from seqdocs.bench.record import DEEPEST, SCHEMA, RecordError, digest, loads, validate
 from seqdocs.bench.run import ResultPathError, Run
 
 
@@ -129,7 +129,7 @@ class Shown:
 def _load(path: Path, _version: int) -> Shown:
     """Read and check the file."""
     try:
-        data = loads(path.read_text("utf8"))
+        data = loads(path.read_text("utf8"), DEEPEST + 8)  # records inside of records' lists
         if not isinstance(data, dict) or data.get("schema") != SCHEMA:
             raise RecordError("it is of another version")
         for about in data["experiments"].values():

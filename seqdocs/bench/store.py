@@ -6,7 +6,33 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from seqdocs.bench.files import write_whole
-from seqdocs.bench.record import Record, RecordError, dumps, loads, validate
+from seqdocs.bench.record import OtherVersionError, Record, RecordError, dumps, loads, validate
+
+
+def read_record(path: Path, name: str) -> Record:
+    """Return the record in a file, wherever the file lies.
+
+    Args:
+        path: the file.
+        name: how errors call it.
+
+    Raises:
+        RecordError: if it is missing, damaged, something else than a record, or of a run for tests.
+    """
+    refused = f"record {name} is passed over"
+    try:
+        record = validate(loads(path.read_text("utf8")))
+    except OSError as error:
+        raise RecordError(f"{refused}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise RecordError(f"{refused}: it is no text in UTF-8") from None
+    except OtherVersionError as error:
+        raise OtherVersionError(f"{refused}: {error}") from None
+    except (ValueError, RecordError) as error:
+        raise RecordError(f"{refused}: {error}") from None
+    if record["small"]:
+        raise RecordError(f"{refused}: it is of a run with small parameters")
+    return record
 
 
 class Store:
@@ -34,7 +60,12 @@ class Store:
         if checked["small"]:
             raise RecordError(f"{checked['experiment']}: a run with small parameters is not stored")
         path = self.path(checked["example"], checked["experiment"], checked["slug"], checked["key"])
-        write_whole(path, dumps(checked))
+        text = dumps(checked)
+        try:
+            loads(text)  # what could not be read back is refused now, not when somebody asks for it
+        except ValueError as error:
+            raise RecordError(f"{checked['experiment']}: the record is not stored: {error}") from None
+        write_whole(path, text)
         return path
 
     def read(self, path: Path) -> Record:
@@ -44,18 +75,10 @@ class Store:
             RecordError: if it is missing, damaged, or not the one that its name promises.
         """
         name = path.relative_to(self.folder).as_posix()
-        try:
-            record = validate(loads(path.read_text("utf8")))
-            if self.path(record["example"], record["experiment"], record["slug"], record["key"]) != path:
-                own = f"{record['example']}:{record['experiment']} on {record['slug']}"
-                raise RecordError(f"it belongs elsewhere: it is {own} with the key {record['key']}")
-            if record["small"]:
-                raise RecordError("it is of a run with small parameters")
-        except (OSError, ValueError, RecordError) as error:
-            reason = error.strerror if isinstance(error, OSError) else error
-            if isinstance(error, ValueError):
-                reason = "it is no JSON"
-            raise RecordError(f"record {name} is passed over: {reason}") from None
+        record = read_record(path, name)
+        if self.path(record["example"], record["experiment"], record["slug"], record["key"]) != path:
+            own = f"{record['example']}:{record['experiment']} on {record['slug']}, key {record['key']}"
+            raise RecordError(f"record {name} is passed over: it belongs elsewhere, for it is {own}")
         return record
 
     def lookup(self, example: str, experiment: str, slug: str, key: str) -> Record | None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from seqdocs.bench.closure import code_hash
+from seqdocs.bench.data import find, given, hashes
+from seqdocs.bench.guard import guarded
 from seqdocs.bench.perform import defaults, perform
 from seqdocs.bench.record import SCHEMA, Record
 from seqdocs.bench.slice import cut
@@ -82,9 +84,11 @@ def work(job: Job, begun: Path) -> None:
         torch.zeros(1, device="cuda")  # the driver starts before the clock does
     begun.touch()
     function = load(text, script, job["experiment"])
-    measured = perform(function, about["device"], defaults(function), about["machine"]["threads"])
+    files = find(root, about["data"])
+    with given(files), guarded(root, files.values()):
+        measured = perform(function, about["device"], defaults(function), about["machine"]["threads"])
     now = cut(read(script), job["experiment"], script.name)
-    if code_hash(now, (script.parent, root), script.name) != about["code"]:
+    if code_hash(now, (script.parent, root), script.name, hashes(files)) != about["code"]:
         raise ChangedError("the code changed while it was measured; run again")
     Store(Path(job["store"])).write(cast(Record, {"schema": SCHEMA, "small": False} | about | measured))
 

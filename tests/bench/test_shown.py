@@ -15,6 +15,7 @@ RECORD = {
     "example": "one/plot_alpha",
     "experiment": "go",
     "params": {},
+    "data": {},
     "small": False,
     "device": "cpu",
     "slug": "cpu-toy-2t",

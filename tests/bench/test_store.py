@@ -23,6 +23,7 @@ RECORD = {
     "example": "one/plot_alpha",
     "experiment": "go",
     "params": {},
+    "data": {},
     "small": False,
     "device": "cpu",
     "slug": "cpu-toy-1t",
@@ -42,19 +43,26 @@ NAME = "one/plot_alpha/go.cpu-toy-1t.k0.json"
 
 # what a file holds, words of the sentence
 DAMAGED = [
-    ("", "it is no JSON"),
-    (dumps(RECORD)[:200], "it is no JSON"),
+    ("", "it is no JSON (line 1: Expecting value)"),
+    (dumps(RECORD)[:200], "it is no JSON (line 13: Unterminated string starting at)"),
     ("[1, 2]", "it holds a list, not a record"),
     (dumps(RECORD | {"schema": 1}), "its schema is 1; this version reads 2"),
     (dumps({key: RECORD[key] for key in RECORD if key != "result"}), "it lacks `result`"),
-    (dumps(RECORD | {"result": 3}), "its `result` is a int, not a dict"),
+    (dumps(RECORD | {"result": 3}), "its `result` is of type integer, not object"),
     (
         dumps(RECORD | {"key": "k1"}),
-        "it belongs elsewhere: it is one/plot_alpha:go on cpu-toy-1t with the key k1",
+        "it belongs elsewhere, for it is one/plot_alpha:go on cpu-toy-1t, key k1",
     ),
     (dumps(RECORD | {"small": True}), "it is of a run with small parameters"),
-    (dumps(RECORD).replace("1.5", "NaN"), "it is no JSON"),
-    (b"\xff\xfe", "it is no JSON"),
+    (dumps(RECORD).replace("1.5", "NaN"), "it holds NaN, which is not JSON"),
+    (dumps(RECORD).replace("1.5", "1e999"), "it holds 1e999, which no float holds"),
+    (dumps(RECORD).replace("1.5", "9" * 5000), f"it holds {'9' * 20}, which no float holds"),
+    (dumps(RECORD).replace("1.5", "[" * 200 + "]" * 200), "it is nested more than 64 deep"),
+    ("[" * 100_000, "it is nested more than 64 deep"),
+    (dumps(RECORD).replace("Toy", "\\ud800"), "it holds half a character"),
+    ('{"version": "1.0", "benchmarks": []}', "it is a file of pyperf"),
+    ("{}", "it is no record, for it names no schema"),
+    (b"\xff\xfe", "it is no text in UTF-8"),
 ]
 
 REFUSED = [

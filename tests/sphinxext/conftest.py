@@ -40,7 +40,7 @@ def record(device: str = "cpu", time: float = 1.5, said: str = "refuted") -> dic
         "versions": {"python": "3.11", "torch": "2.0", "numpy": "2.0"},
         "code": "c", "key": f"{device}{time}{said}",
         "created": "2026-01-02T03:04:05Z", "seconds": 1.0, "peak_memory": None,
-        "threads": [1], "notes": [], "timings": [], "result": result,
+        "data": {}, "threads": [1], "notes": [], "timings": [], "result": result,
     }  # fmt: skip
 
 
