@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.rcsetup import cycler
 
+from seqdocs.bench.origin import doubts, origin
 from seqdocs.bench.run import Run
 from seqdocs.bench.show import spell
 
@@ -80,16 +81,18 @@ def figure(
 
     Args:
         alt: what the figure shows, in a sentence or two with the numbers that matter, for who cannot see it.
-        caption: the line under it; the machine of ``run`` is appended.
-        run: what was drawn, one run or several.
+        caption: the line under it; where ``run`` comes from is appended.
+        run: what was drawn, one run or several. The site switches between figures of one device each that
+            differ in the device alone; one of several devices is always shown.
         rows: of axes.
         columns: of axes.
         height: inches; by default as the rows need.
         options: of ``matplotlib.pyplot.subplots``, such as ``sharey=True``.
 
     Returns:
-        the figure, which keeps both texts as ``seqdocs_alt`` and ``seqdocs_caption``, and its axes: one, or a
-        list in reading order. Outside of the site build the caption also stands under the figure.
+        the figure, which keeps both texts as ``seqdocs_alt`` and ``seqdocs_caption``, and what it shows as
+        ``seqdocs_devices`` and ``seqdocs_experiments``; and its axes: one, or a list in reading order.
+        Outside of the site build the caption also stands under the figure.
 
     Raises:
         ValueError: if ``alt`` is empty.
@@ -100,9 +103,11 @@ def figure(
     size = WIDTH, height or HEIGHT + 2.8 * (rows - 1)
     fig, grid = plt.subplots(rows, columns, figsize=size, squeeze=False, **options)
     runs = [run] if isinstance(run, Run) else list(run or ())
-    machines = list(dict.fromkeys(one.caption for one in runs))
-    words = " ".join([caption.strip(), *(f"{machine}." for machine in machines)]).strip()
+    said = [origin(one) for one in runs] + [f"Doubts: {doubts(one)}" for one in runs if doubts(one)]
+    words = " ".join([caption.strip(), *(f"{one}." for one in dict.fromkeys(said))]).strip()
     texts: Any = fig
+    texts.seqdocs_devices = list(dict.fromkeys(one.record["slug"] for one in runs))
+    texts.seqdocs_experiments = list(dict.fromkeys(one.name for one in runs))
     texts.seqdocs_alt = spell(" ".join(alt.split()))
     texts.seqdocs_caption = words
     if words and not os.environ.get("SEQDOCS_SHOWN"):

@@ -15,6 +15,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         assets,
         cards,
         claims,
+        devices,
         editlinks,
         entry_index,
         exports,
@@ -24,6 +25,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         library,
         links,
         measured,
+        measured_tables,
         mirror,
         navigation,
         pagedata,
@@ -47,7 +49,9 @@ def setup(app: Sphinx) -> dict[str, Any]:
     cards.setup_cards(app)
     entry_index.setup_entry_index(app)
     records.setup_records(app)
+    devices.setup_devices(app)
     measured.setup_measured(app)
+    measured_tables.setup_measured_tables(app)
     claims.setup_claims(app)
     figures.setup_figures(app)
     gallery_order.setup_gallery_order(app)

@@ -3,8 +3,8 @@
 Whatever a page shows of one device carries ``data-device``: the device's slug, as its record has it. A page
 that shows more than one gets a ``script.device-switch-maker`` below its title, whose ``data-devices`` names
 them; ``static/devices.js`` makes the switch there and hides what belongs to the others. Where a number, a
-table, a figure or a claim has nothing of one of the page's devices, a hidden ``data-absent`` says so when that
-device is chosen. A page of one device has none of this, and without script everything is shown.
+table, a figure or a claim has nothing of one of the page's devices, a hidden element with ``data-absent``
+says so when that device is chosen. A page of one device has none of this; without script everything is shown.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from sphinx.application import Sphinx
 from sphinx.util.osutil import relative_uri
 from sphinx.writers.html5 import HTML5Translator
 
-from seqdocs.bench.run import Run
 from seqdocs.sphinxext.records import Device, devices
 
 SCRIPT = "devices.js"
@@ -44,16 +43,16 @@ def give(node: nodes.Element, **attributes: str) -> None:
     node["html_attributes"] = node.get("html_attributes", {}) | own
 
 
-def belong(node: nodes.Element, run: Run, group: str = "") -> None:
-    """Mark what is shown of one run.
+def belong(node: nodes.Element, slug: str, group: str = "") -> None:
+    """Mark what is shown of one device.
 
     Args:
         node: a number, a table, a figure, a paragraph.
-        run: where it comes from.
+        slug: the device, as records name it.
         group: what it has in common with the same of other devices; by default, that they stand in the same
             element.
     """
-    give(node, data_device=run.record["slug"])
+    give(node, data_device=slug)
     if group:
         node["device_group"] = group
 

@@ -1,37 +1,58 @@
 """``{themed-figure}`` and ``{example-figure}``: a figure in two colour schemes, of which the page shows one.
 
 Classes, for those who style them: ``figure.themed-figure`` with ``img.only-light``, ``img.only-dark`` and
-the caption.
+the caption. A figure of one device carries ``data-device``; those that differ in the device alone stand under
+one number and are switched together.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from seqdocs.entries.check import GALLERY
 from seqdocs.sphinxext import text
+from seqdocs.sphinxext.devices import belong
+from seqdocs.sphinxext.figure_groups import Drawn, group_figures, read_figures, signature
 from seqdocs.sphinxext.library import example_docname, library
+from seqdocs.sphinxext.pagedata import all_notes, note, noted
 from seqdocs.sphinxext.settings import warn
 
+NOTE = "figures"  # for each example whose figures a page shows, their signature
+OF_EXAMPLE = re.compile(rf"{GALLERY}/(?P<folder>.*/)?images/sphx_glr_(?P<stem>.+)_\d{{3}}")
 
-def figure_node(srcdir: Path, place: str, caption: bool = True) -> nodes.figure | None:
-    """The figure whose files begin with ``place``, a path from the source folder; None when there is none."""
-    texts_path = srcdir / f"{place.lstrip('/')}_figure.json"
-    if not texts_path.is_file():
-        return None
-    texts = json.loads(texts_path.read_text("utf8"))
+
+def figure_node(drawn: Drawn) -> nodes.figure:
+    """One figure."""
+    texts = drawn.texts
     made = nodes.figure("", classes=["themed-figure"])
     for scheme in ("light", "dark"):
-        uri = f"/{place.lstrip('/')}_{scheme}.svg"
+        uri = f"/{drawn.place}_{scheme}.svg"
         made += nodes.image("", uri=uri, alt=texts["alt"], classes=[f"only-{scheme}"])
-    if caption and texts["caption"]:
+    if texts["caption"]:
         made += nodes.caption(texts["caption"], "", *text.inline(texts["caption"]))
     return made
+
+
+def example_figures(env: BuildEnvironment, docname: str, example: str) -> list[list[nodes.figure]]:
+    """An example's figures by number, for every number one per device. The page shows them, it is noted."""
+    srcdir = Path(env.srcdir)
+    note(env, docname, NOTE, noted(env, docname, NOTE, {}) | {example: signature(srcdir, example)})
+    groups = []
+    for number, group in enumerate(group_figures(read_figures(srcdir, example)), 1):
+        made = [figure_node(drawn) for drawn in group]
+        for node, drawn in zip(made, group, strict=True):
+            node["place"] = drawn.place
+            if drawn.device:
+                belong(node, drawn.device, f"figure {example} {number}")
+        groups.append(made)
+    return groups
 
 
 class ThemedFigure(SphinxDirective):
@@ -41,14 +62,28 @@ class ThemedFigure(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         """Make the figure."""
-        place = self.arguments[0]
-        self.env.note_dependency(f"{self.env.srcdir}/{place.lstrip('/')}_figure.json")
-        made = figure_node(Path(self.env.srcdir), place)
+        place = self.arguments[0].lstrip("/")
+        made = self.of_example(place) or self.alone(place)
         if made is None:
-            warn(f"there is no figure {place}", "figure", self.get_location())
+            warn(f"there is no figure {self.arguments[0]}", "figure", self.get_location())
             return []
         self.set_source_info(made)
         return [made]
+
+    def of_example(self, place: str) -> nodes.figure | None:
+        """The figure, if an example drew it."""
+        found = OF_EXAMPLE.fullmatch(place)
+        if found is None:
+            return None
+        example = f"{found['folder'] or ''}{found['stem']}"
+        groups = example_figures(self.env, self.env.docname, example)
+        return next((made for group in groups for made in group if made["place"] == place), None)
+
+    def alone(self, place: str) -> nodes.figure | None:
+        """The figure, if its files are there."""
+        path = Path(self.env.srcdir, f"{place}_figure.json")
+        self.env.note_dependency(str(path))
+        return figure_node(Drawn(place, json.loads(path.read_text("utf8")))) if path.is_file() else None
 
 
 class ExampleFigure(SphinxDirective):
@@ -58,23 +93,21 @@ class ExampleFigure(SphinxDirective):
     optional_arguments = 1
 
     def run(self) -> list[nodes.Node]:
-        """Make the figure, with a link to the example below it."""
+        """Make the figure, once for every device, with a link to the example below it."""
         example, number = self.target()
         if not example or not number.isdigit():
             warn("an example's figure is named by its number, and by its example when the page is no entry's",
                  "figure", self.get_location())  # fmt: skip
             return []
-        section, _, stem = example.rpartition("/")
-        place = f"{GALLERY}/{section}/images/sphx_glr_{stem}_{int(number):03}"
-        self.env.note_dependency(f"{self.env.srcdir}/{place}_figure.json")
-        made = figure_node(Path(self.env.srcdir), place)
-        if made is None:
+        groups = example_figures(self.env, self.env.docname, example)
+        if not 1 <= int(number) <= len(groups):
             warn(f"{GALLERY}/{example}.py has no figure {number}", "figure", self.get_location())
             return []
-        self.set_source_info(made)
-        made["classes"].append("example-figure")
-        made["seqdocs_example"] = example
-        return [made]
+        for made in groups[int(number) - 1]:
+            self.set_source_info(made)
+            made["classes"].append("example-figure")
+            made["seqdocs_example"] = example
+        return [*groups[int(number) - 1]]
 
     def target(self) -> tuple[str, str]:
         """The example and the number that are meant."""
@@ -113,9 +146,27 @@ def check_cells(app: Sphinx, doctree: nodes.document) -> None:
                     warn(said, "figure", output)
 
 
+def redrawn(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Pages that show figures of an example that has drawn others since: a dependency names no new file."""
+    seen: dict[str, str] = {}
+
+    def now(example: str) -> str:
+        return seen.setdefault(example, signature(Path(app.srcdir), example))
+
+    shown = {docname: noted(env, docname, NOTE, {}) for docname in all_notes(env).keys() - removed}
+    return [
+        docname
+        for docname, examples in shown.items()
+        if any(now(example) != then for example, then in examples.items())
+    ]
+
+
 def setup_figures(app: Sphinx) -> None:
     """Both directives, and a check of what cells draw."""
     app.connect("doctree-read", check_cells)
+    app.connect("env-get-outdated", redrawn)
     app.add_directive("themed-figure", ThemedFigure)
     app.add_directive("example-figure", ExampleFigure)
     app.connect("doctree-resolved", link_figures)

@@ -1,9 +1,10 @@
 """Saves every figure of an example for light and for dark pages, with its alternative text and caption.
 
-A figure carries ``fig.seqdocs_alt`` (an error without) and may carry ``fig.seqdocs_caption``. Beside
-sphinx-gallery's PNG, from which thumbnails are made, there are ``…_light.svg`` and ``…_dark.svg`` with a
-transparent ground, and ``…_figure.json`` with the two texts, which the directives of
-`seqdocs.sphinxext.figures` read. The same figure gives the same bytes: no date, no version, no random name.
+A figure carries ``fig.seqdocs_alt`` (an error without) and may carry ``fig.seqdocs_caption``,
+``fig.seqdocs_devices`` and ``fig.seqdocs_experiments``. Beside sphinx-gallery's PNG, from which thumbnails
+are made, there are ``…_light.svg`` and ``…_dark.svg`` with a transparent ground, and ``…_figure.json`` with
+what the figure says of itself, which `seqdocs.sphinxext.figures` reads. The same figure gives the same bytes:
+no date, no version, no random name.
 """
 
 from __future__ import annotations
@@ -79,15 +80,16 @@ def recolour(artist: Artist) -> None:
         artist.set_edgecolor([for_dark(to_rgba(colour)) for colour in edges])
 
 
-def described(figure: Figure, number: int, script: str) -> dict[str, str]:
-    """The texts of a figure; an error when nobody can tell what it shows."""
+def described(figure: Figure, number: int, script: str) -> dict[str, Any]:
+    """A figure's texts, devices and experiments; an error when nobody can tell what it shows."""
     alt = str(getattr(figure, "seqdocs_alt", "") or "").strip()
     if not alt:
         raise ExtensionError(
             f"figure {number} of {Path(script).name} has no alternative text; "
             "set `fig.seqdocs_alt` to a sentence that says what the figure shows"
         )
-    return {"alt": alt, "caption": str(getattr(figure, "seqdocs_caption", "") or "").strip()}
+    texts = {"alt": alt, "caption": str(getattr(figure, "seqdocs_caption", "") or "").strip()}
+    return texts | {name: getattr(figure, f"seqdocs_{name}", []) for name in ("devices", "experiments")}
 
 
 def save(figure: Figure, png: Path) -> None:
@@ -107,11 +109,14 @@ def scrape(block: Any, block_vars: dict[str, Any], gallery_conf: dict[str, Any],
     import matplotlib.pyplot as plt
 
     shown = []
+    first = len(block_vars["image_path_iterator"]) + 1
     for number in plt.get_fignums():
         figure = plt.figure(number)
         png = Path(next(block_vars["image_path_iterator"]))
         index = len(block_vars["image_path_iterator"])
-        texts = described(figure, index, block_vars["src_file"])
+        texts = described(figure, index, block_vars["src_file"]) | {
+            "block": first
+        }  # whose first figure it is
         save(figure, png)
         write_if_changed(
             png.with_name(f"{png.stem}_figure.json"), json.dumps(texts, ensure_ascii=False, indent=1) + "\n"

@@ -5,7 +5,9 @@ A page notes which experiments it shows, so that a record that changed draws exa
 
 from __future__ import annotations
 
+import functools
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -48,28 +50,40 @@ def records(host: Host) -> Shown:
     return Shown.load(settings(host).shown_path)
 
 
-def devices(host: Host) -> list[Device]:
+def devices(host: Host) -> tuple[Device, ...]:
     """Every device that the site shows, those of this build first, then CPUs, then by slug."""
     try:
-        found = records(host)
+        return devices_of(records(host))
     except RecordError:  # a page that needs one says so itself
-        return []
-    runs = [run for name in found.experiments() for run in found.runs(*name.split(":"))]
+        return ()
+
+
+@functools.lru_cache(maxsize=4)
+def devices_of(shown: Shown) -> tuple[Device, ...]:
+    """Every device of the records."""
+    runs = [run for name in shown.experiments() for run in shown.runs(*name.split(":"))]
     of = {run.record["slug"]: run for run in runs}
     here = {run.record["slug"] for run in runs if run.here}
-    names = {slug: short_name(run) for slug, run in of.items()}
-    for slug, name in list(names.items()):
-        if list(names.values()).count(name) > 1:
-            names[slug] = slug
+    names = distinct({slug: names_of(run) for slug, run in of.items()})
     order = sorted(of, key=lambda slug: (slug not in here, of[slug].device != "cpu", slug))
-    return [Device(slug, names[slug], slug in here) for slug in order]
+    return tuple(Device(slug, names[slug], slug in here) for slug in order)
 
 
-def short_name(run: Run) -> str:
-    """A device as one speaks of it: its chip, without threads."""
-    facts = run.record["machine"]
-    name = facts.get("gpu") if run.device != "cpu" else facts.get("cpu")
-    return str(name or facts.get("label") or run.record["slug"])
+def names_of(run: Run) -> list[str]:
+    """How one speaks of a device, the shortest first: its chip, that with its threads, its slug."""
+    facts, slug = run.record["machine"], run.record["slug"]
+    chip = facts.get("cpu" if run.device == "cpu" else "gpu")
+    return [str(name) for name in (chip, facts.get("label"), slug) if name]
+
+
+def distinct(names: dict[str, list[str]]) -> dict[str, str]:
+    """For each key the first of its names that no other key has.
+
+    >>> distinct({"a": ["EPYC", "EPYC, 2 threads"], "b": ["EPYC", "EPYC, 4 threads"], "c": ["H200"]})
+    {'a': 'EPYC, 2 threads', 'b': 'EPYC, 4 threads', 'c': 'H200'}
+    """
+    held = [name for own in names.values() for name in set(own)]
+    return {key: next((name for name in own if held.count(name) == 1), own[-1]) for key, own in names.items()}
 
 
 def full_path(host: Host | None, docname: str, path: str) -> str:
@@ -118,13 +132,18 @@ def shown_of_records(app: Sphinx, docname: str) -> object:
     return state
 
 
-def find(host: Host, docname: str, path: str) -> Found:
-    """The leaf at a path, from the first device that the site shows.
+def find_all(host: Host, path: str) -> list[Found]:
+    """The leaf at a complete path, from every device that has it; the first that the site shows must.
 
     Raises:
         RecordError, ResultPathError: if there is none.
     """
-    return records(host).find(full_path(host, docname, path))
+    shown, inner = records(host), path.partition(":")[2].partition(".")[2]
+    found = [shown.find(path)]
+    for run in shown.runs(*split_path(path))[1:]:
+        with suppress(ResultPathError):  # a record of older code, or of a device that measures less
+            found.append(Found(run, run.at(inner)))
+    return found
 
 
 def provenance(run: Run, leaf: Any = None) -> str:

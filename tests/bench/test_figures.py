@@ -14,6 +14,8 @@ from seqdocs.bench import figures
 from seqdocs.bench.run import Run
 
 RECORD = {
+    "example": "one/plot_toy",
+    "experiment": "timing",
     "machine": {"label": "Toy, 2 threads"},
     "versions": {"torch": "2.13.0+cpu"},
     "created": "2026-01-02T03:04:05+00:00",
@@ -58,6 +60,20 @@ def test_machines_of_several_runs_are_named_once_each():
     gpu = Run(RECORD | {"machine": {"label": "Toy GPU"}})
     fig, _ = figures.figure(alt="A.", run=(Run(RECORD), gpu, Run(RECORD)))
     assert fig.seqdocs_caption.count("Toy, 2 threads") == fig.seqdocs_caption.count("Toy GPU") == 1
+
+
+def test_a_figure_says_of_which_devices_and_experiments_it_is():
+    gpu = Run(RECORD | {"slug": "cuda-toy"})
+    fig, _ = figures.figure(alt="A.", run=(Run(RECORD), gpu))
+    assert fig.seqdocs_devices == ["cpu-toy", "cuda-toy"]
+    assert fig.seqdocs_experiments == ["one/plot_toy:timing"]
+    assert figures.figure(alt="A.")[0].seqdocs_devices == []
+
+
+def test_a_caption_says_what_to_hold_against_the_timings():
+    noisy = Run(RECORD | {"notes": ["only 3 rounds"]})
+    fig, _ = figures.figure(alt="A.", run=(Run(RECORD), noisy, noisy))
+    assert fig.seqdocs_caption.endswith("2026-01-02. Doubts: only 3 rounds.")
 
 
 def test_in_the_site_build_the_caption_is_left_to_the_page(monkeypatch):

@@ -29,7 +29,7 @@ def test_a_number_says_where_it_comes_from(built: Site) -> None:
 def test_a_table_stands_once_per_device_this_machine_first(site: Site) -> None:
     site.shown(record(), record("cuda", 0.5), stale="cuda", missing=())
     assert site.build() == ""
-    tables = site.html("glossary/gamma.html").select(".measured-table > table")
+    tables = site.html("glossary/gamma.html").select(".measured-table table")
     captions = [table.find(class_="caption-text").text for table in tables]
     assert captions == [
         "Toy cpu · torch 2.0 · measured 2026-01-02",
