@@ -16,6 +16,9 @@ MOST_DIGITS = 4  # and at most, however narrow the interval
 SCALES = {
     "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
     "B": ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "KB"), (1.0, "B")),
+    "B/s": ((1e12, "TB/s"), (1e9, "GB/s"), (1e6, "MB/s"), (1e3, "KB/s"), (1.0, "B/s")),
+    "FLOP": ((1e12, "TFLOP"), (1e9, "GFLOP"), (1e6, "MFLOP"), (1.0, "FLOP")),
+    "FLOP/s": ((1e12, "TFLOP/s"), (1e9, "GFLOP/s"), (1e6, "MFLOP/s"), (1.0, "FLOP/s")),
 }
 E_NOTATION = re.compile(r"(?<![\w.])\d+(?:\.\d+)?e[+-]?\d+\b")
 SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -77,7 +80,7 @@ def _attach(text: str, unit: str) -> str:
 
 
 def _scale(leaf: Quantity) -> tuple[float, str]:
-    """Choose the factor and the name in which seconds and bytes read best."""
+    """Choose the factor and the name in which seconds, bytes, operations and their rates read best."""
     steps = SCALES.get(leaf["unit"])
     if steps is None:
         return 1.0, leaf["unit"]
@@ -113,6 +116,8 @@ def show(leaf: object) -> str:
     >>> from seqdocs.bench.quantity import quantity
     >>> show(quantity(1234.5, "", low=1200.0, high=1270.0)), show(quantity(1.94, "×", 1.88, 2.0)), show(1240)
     ('1,230', '1.94×', '1,240')
+    >>> show(quantity(93.4e9, "FLOP/s")), show(quantity(3.21e10, "B/s", 3.0e10, 3.4e10)).replace(SPACE, " ")
+    ('93.4\xa0GFLOP/s', '32 GB/s')
     """
     if leaf is None:
         return "not measured"
