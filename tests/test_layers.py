@@ -21,7 +21,7 @@ THIRD_PARTY = {
     "models": {"torch", "numpy", "triton"},
     "queues": {"torch", "numpy"},
     "entries": {"yaml"},
-    "bench": {"torch", "numpy", "matplotlib", "triton"},
+    "bench": {"torch", "numpy", "matplotlib", "triton", "ray"},
 }
 
 

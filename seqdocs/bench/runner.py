@@ -8,7 +8,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TextIO
@@ -42,6 +42,11 @@ class Summary:
     def status(self) -> int:
         """0 if every experiment has its record, else 1."""
         return 1 if self.failures else 0
+
+    def fail(self, failure: Failure, stream: TextIO) -> None:
+        """Count a failure and print it."""
+        self.failures.append(failure)
+        print(f"failed: {failure}", file=stream, flush=True)
 
     def __str__(self) -> str:
         counts = f"{self.measured} measured, {self.replayed} replayed, {self.recorded} recorded elsewhere"
@@ -77,7 +82,7 @@ class Progress:
 
 
 @contextlib.contextmanager
-def _alone(root: Path, stream: TextIO) -> Iterator[None]:
+def alone(root: Path, stream: TextIO) -> Iterator[None]:
     """Hold the checkout's lock: two measurements side by side would spoil each other."""
     path = root / "docs" / "_build" / "measuring.lock"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -107,9 +112,24 @@ def _environment() -> dict[str, str]:
     }
 
 
-def measure(case: Case, device: str, store: Store, progress: Progress) -> Failure | None:
-    """Measure one experiment in a process of its own; return why it failed, if it did."""
-    log = case.root / "docs" / "_build" / "logs" / case.example / f"{case.declared.name}.{device}.log"
+def log_of(case: Case, device: str) -> Path:
+    """Return the file for what an experiment prints on a device, seen from the root of its checkout."""
+    return Path("docs", "_build", "logs", case.example, f"{case.declared.name}.{device}.log")
+
+
+def measure(case: Case, device: str, store: Store, log: Path, tick: Callable[[float], None]) -> str | None:
+    """Measure one experiment in a process of its own, and store its record.
+
+    Args:
+        case: the experiment.
+        device: ``cpu`` or ``cuda``, of this machine.
+        store: where its record goes.
+        log: file for what it prints.
+        tick: called with the seconds so far, about ten times a second.
+
+    Returns:
+        None if the record is there, else in a few words why it is not.
+    """
     options = case.declared.options
     about = {
         "example": case.example,
@@ -132,11 +152,11 @@ def measure(case: Case, device: str, store: Store, progress: Progress) -> Failur
             folder=Path(folder),
             log=log,
             limits=Limits(options.seconds, options.memory_gb * 1e9),
-            tick=progress.tick,
+            tick=tick,
         )
     if reason is None and fresh(case, device, store) is None:
-        reason = "ended without a record"
-    return None if reason is None else Failure(f"{case.name} on {device}", reason, log.relative_to(case.root))
+        return "ended without a record"
+    return reason
 
 
 def run_all(
@@ -170,9 +190,9 @@ def run_all(
     if device is not None and device not in machine.devices():
         raise PlanError(f"there is no `{device}` here; this machine has {', '.join(machine.devices())}")
     found, broken = cases(root)
-    summary = Summary(failures=list(broken))
+    summary = Summary()
     for failure in broken:
-        print(f"failed: {failure}", file=stream, flush=True)
+        summary.fail(failure, stream)
     store = Store(out or own_store(root))
     wanted = [
         (case, one) for case in select(found, names) for one in devices_here(case) if device in (None, one)
@@ -182,17 +202,12 @@ def run_all(
         return [(case, one) for case, one in wanted if force or fresh(case, one, store) is None]
 
     if due():
-        with _alone(root, stream):
+        with alone(root, stream):
             _measure_all(
                 due(), store, summary, stream
             )  # asked again: another run may have measured meanwhile
     summary.replayed = len(wanted) - summary.measured - (summary.failed - len(broken))
-    committed = Store(root / "records")
-    if out is None:
-        _show(root, found, store, committed, summary)
-    for note in (*store.faults.values(), *committed.faults.values()):
-        print(note, file=stream, flush=True)
-        summary.notes.append(note)
+    conclude(root, None if out else found, store, summary, stream)
     summary.seconds = time.monotonic() - start
     return summary
 
@@ -205,16 +220,26 @@ def _measure_all(due: list[tuple[Case, str]], store: Store, summary: Summary, st
     for number, (case, device) in enumerate(due, 1):
         progress.begin(number, case, device)
         start = time.monotonic()
-        failure: Failure | None = Failure(f"{case.name} on {device}", "interrupted")
+        log = log_of(case, device)
+        reason: str | None = "interrupted"
         try:
-            failure = measure(case, device, store, progress)
+            reason = measure(case, device, store, case.root / log, progress.tick)
         finally:
-            progress.end(time.monotonic() - start, " · failed" if failure else "")
-        if failure:
-            summary.failures.append(failure)
-            print(f"failed: {failure}", file=stream, flush=True)
+            progress.end(time.monotonic() - start, " · failed" if reason else "")
+        if reason:
+            summary.fail(Failure(f"{case.name} on {device}", reason, log), stream)
         else:
             summary.measured += 1
+
+
+def conclude(root: Path, found: list[Case] | None, store: Store, summary: Summary, stream: TextIO) -> None:
+    """Write what the site shows of the experiments found, if any; say which records were passed over."""
+    committed = Store(root / "records")
+    if found is not None:
+        _show(root, found, store, committed, summary)
+    for note in (*store.faults.values(), *committed.faults.values()):
+        print(note, file=stream, flush=True)
+        summary.notes.append(note)
 
 
 def _show(root: Path, found: list[Case], own: Store, committed: Store, summary: Summary) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
-from seqdocs.bench.runner import run_all
+from seqdocs.bench.runner import Summary, run_all
 
 ABOUT = "measure what has no record, then write what the site shows"
 
@@ -20,11 +22,19 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--out", type=Path, metavar="DIR", help="put the records there, such as records/ to commit"
     )
     parser.add_argument("--force", action="store_true", help="measure although there is a record")
+    parser.add_argument(
+        "--ray", metavar="ADDRESS", help="on the machines of a Ray cluster that runs: host:port, or auto"
+    )
 
 
 def run(arguments: argparse.Namespace, root: Path) -> int:
     """Measure, and say how many."""
-    summary = run_all(
+    measure: Callable[..., Summary] = run_all
+    if arguments.ray is not None:
+        from seqdocs.bench.cluster import run_on_cluster
+
+        measure = functools.partial(run_on_cluster, arguments.ray)
+    summary = measure(
         root, names=arguments.names, device=arguments.device, out=arguments.out, force=arguments.force
     )
     print(summary)

@@ -1,0 +1,233 @@
+"""The machines of a Ray cluster that runs already: hire them, hand out the code, let them measure, end them.
+
+Ray is an extra: nothing here imports it before it is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, TextIO
+
+from seqdocs.bench.bundle import bundle
+from seqdocs.bench.dispatch import LostError, Unit
+from seqdocs.bench.node import Node, Outcome, Survey
+from seqdocs.bench.plan import Case, PlanError
+from seqdocs.bench.supervise import START_SECONDS
+
+ANSWER_SECONDS = 30.0  # for a cluster to answer
+SURVEY_SECONDS = 180.0  # for a machine to say what it is: it imports torch if it has a GPU
+SPARE_SECONDS = 60.0  # for a result to come back, beyond the limits that the machine itself keeps
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "${OMP_NUM_THREADS}",  # what the machine says; Ray would set one thread
+    "RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1",  # nothing is reserved, so Ray would hide every GPU
+}
+PROBE = """
+import sys, ray
+try:
+    ray.init(address=sys.argv[1], log_to_driver=False, logging_level="ERROR")
+except Exception as error:
+    print(" ".join(str(error).split()))
+    sys.exit(1)
+"""
+
+
+def _ray() -> Any:
+    """Return the package.
+
+    Raises:
+        PlanError: if it is not installed.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # it would tell its makers
+    try:
+        import ray
+        import ray.exceptions
+    except ImportError:
+        raise PlanError("`--ray` needs the package ray; install it with `pip install seqdocs[ray]`") from None
+    return ray
+
+
+def _ask(address: str) -> None:
+    """Connect once in a process of its own: where no cluster answers, Ray tries for a quarter of an hour.
+
+    Raises:
+        PlanError: if no cluster answers.
+    """
+    if address in ("", "local"):
+        raise PlanError(f"`--ray` is {address!r}; it takes the address of a cluster that runs already")
+    command = [sys.executable, "-c", PROBE, address]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="replace", timeout=ANSWER_SECONDS, check=False
+        )
+    except subprocess.TimeoutExpired:
+        reason = f"nothing within {ANSWER_SECONDS:g} s"
+    else:
+        if done.returncode == 0:
+            return
+        reason = done.stdout.strip()[:300] or f"the connection ended with status {done.returncode}"
+    raise PlanError(f"no Ray cluster answers at {address}: {reason}")
+
+
+class RayCrew:
+    """The machines of a cluster, numbered from 1: an actor on each, which measures."""
+
+    def __init__(self, ray: Any, stream: TextIO) -> None:
+        self.ray = ray
+        self.actor = ray.remote(num_cpus=0, max_restarts=0)(Node)  # waits for no CPU that may never be free
+        self.stream = stream
+        self.ids: dict[int, str] = {}
+        self.actors: dict[int, Any] = {}
+        self.running: dict[Any, tuple[int, float]] = {}  # result to come → machine, when it is too late
+        self.seconds: dict[str, float] = {}  # experiment → its own limit
+        self.surveys: dict[int, Survey] = {}
+
+    def gather(self, wanted: list[Case]) -> None:
+        """Hire every machine that can measure, and ask it what it is; say which are left out and why.
+
+        Raises:
+            PlanError: if none is left.
+        """
+        self.seconds = {case.name: case.declared.options.seconds for case in wanted}
+        # A node without CPUs is a head that shall do no work.
+        ids = sorted(node["NodeID"] for node in self._nodes() if node["Resources"].get("CPU"))
+        self.ids = dict(enumerate(ids, 1))
+        answers: dict[Any, int] = {}
+        for node in self.ids:
+            try:
+                self.actors[node] = self._hire(node)
+            except ValueError:  # the name is taken
+                self._leave_out(node, "another run measures there")
+            else:
+                answers[self.actors[node].survey.remote()] = node
+        done, late = (
+            self.ray.wait(list(answers), num_returns=len(answers), timeout=SURVEY_SECONDS)
+            if answers
+            else ([], [])
+        )
+        for answer in late:
+            self._leave_out(answers[answer], f"it did not answer within {SURVEY_SECONDS:g} s")
+        for answer in sorted(done, key=answers.__getitem__):
+            node = answers[answer]
+            try:
+                survey: Survey = self.ray.get(answer)
+            except self.ray.exceptions.RayError as error:
+                self._leave_out(node, _words(error))
+            else:
+                self._accept(node, survey, wanted)
+        if not self.surveys:
+            raise PlanError("the cluster has no machine that can measure")
+
+    def _accept(self, node: int, survey: Survey, wanted: list[Case]) -> None:
+        """Take a machine in, if its records would be ours."""
+        absent = [name for name, version in survey["versions"].items() if version == "absent"]
+        other = [case.name for case in wanted if survey["code"].get(case.name) != case.code]
+        if absent:
+            self._leave_out(node, f"it has no {' and no '.join(absent)}")
+        elif other:
+            self._leave_out(node, f"it reads other code than this checkout for {other[0]}")
+        else:
+            self.surveys[node] = survey
+            print(f"node {node}: {' · '.join(survey['labels'].values())}", file=self.stream, flush=True)
+
+    def _leave_out(self, node: int, reason: str) -> None:
+        print(f"node {node} is left out: {reason}", file=self.stream, flush=True)
+        self._dismiss(node)
+
+    def _nodes(self) -> list[dict[str, Any]]:
+        return [node for node in self.ray.nodes() if node["Alive"]]
+
+    def _hire(self, node: int) -> Any:
+        """Start the actor of a machine. Its name is the machine's, so that two runs never share one."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = NodeAffinitySchedulingStrategy(self.ids[node], soft=False)
+        return self.actor.options(name=f"measures-{self.ids[node]}", scheduling_strategy=here).remote()
+
+    def _dismiss(self, node: int) -> None:
+        """End the actor of a machine, and with it what it measures."""
+        if node in self.actors:
+            with suppress(self.ray.exceptions.RayError):
+                self.ray.kill(self.actors.pop(node))
+
+    def dismiss_all(self) -> None:
+        """End every actor."""
+        for node in list(self.actors):
+            self._dismiss(node)
+
+    def alive(self) -> set[int]:
+        """Return the machines that are there."""
+        there = {node["NodeID"] for node in self._nodes()}
+        return {node for node in self.surveys if self.ids[node] in there}
+
+    def begin(self, node: int, unit: Unit) -> None:
+        """Let a machine measure; one that was lost gets a new actor."""
+        if node not in self.actors:
+            self.actors[node] = self._hire_again(node)
+        late = time.monotonic() + START_SECONDS + self.seconds[unit.name] + SPARE_SECONDS
+        self.running[self.actors[node].measure.remote(unit.name, unit.device)] = node, late
+
+    def _hire_again(self, node: int) -> Any:
+        """Start a new actor; the name of the old one is free once the cluster knows that it died."""
+        end = time.monotonic() + ANSWER_SECONDS
+        while True:
+            try:
+                return self._hire(node)
+            except ValueError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
+    def wait(self) -> tuple[int, Outcome | LostError]:
+        """Return the next machine that has ended, and what came of it."""
+        while True:
+            done, _ = self.ray.wait(list(self.running), num_returns=1, timeout=1.0)
+            now = time.monotonic()
+            late = [result for result, (_, end) in self.running.items() if now > end]
+            for result in done or late[:1]:
+                node, _ = self.running.pop(result)
+                try:
+                    outcome: Outcome = self.ray.get(result, timeout=SPARE_SECONDS if done else 0)
+                except self.ray.exceptions.RayError as error:
+                    self._dismiss(node)
+                    return node, LostError(_words(error) if done else "it did not answer in time")
+                return node, outcome
+
+
+def _words(error: Exception) -> str:
+    """Return what Ray says of an error, without its list of ids and addresses."""
+    cause = getattr(error, "cause", None) or error
+    return str(cause).strip().partition("\n")[0] or type(cause).__name__
+
+
+@contextmanager
+def hired(address: str, wanted: list[Case], stream: TextIO) -> Iterator[RayCrew]:
+    """Connect to a cluster, hand out the code, and end everything there in the end, however it comes.
+
+    Raises:
+        PlanError: if there is no Ray, no cluster, or no machine that can measure.
+    """
+    ray = _ray()
+    _ask(address)
+    with tempfile.TemporaryDirectory(prefix="seqdocs-") as folder:
+        bundle(wanted, Path(folder))
+        try:
+            ray.init(
+                address=address, namespace="seqdocs", log_to_driver=False, logging_level="ERROR",
+                runtime_env={"working_dir": folder, "env_vars": ENVIRONMENT},
+            )  # fmt: skip
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            raise PlanError(f"no Ray cluster answers at {address}: {_words(error)}") from None
+    crew = RayCrew(ray, stream)
+    try:
+        crew.gather(wanted)
+        yield crew
+    finally:
+        crew.dismiss_all()
+        ray.shutdown()
