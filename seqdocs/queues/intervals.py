@@ -16,7 +16,7 @@ come. A run that was too short is refused; the figure is then known to nobody.
 
 Sources: Law and Carson 1979, *Operations Research* 27(5), for judging the length by more and shorter batches;
 Schmeiser 1982, *Operations Research* 30(3), for ten to thirty batches, beyond which more add next to nothing
-(neither checked against the original; ``tests/proofs/test_load_intervals.py`` measures the coverage).
+(known here from abstracts and citations; ``tests/proofs/test_load_intervals.py`` measures the coverage).
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def batch_means(samples: Tensor, batches: int = BATCHES, level: float = 0.95) ->
         TooFewSamplesError: if there are fewer than ten samples for each batch.
         RunTooShortError: if neighbouring batches still depend on one another: run longer.
     """
-    values = _long_run(samples, batches, PARTS * batches)
+    values = _long_run(samples, batches, batches * PARTS)
     _require_forgetting(values, batches)
     means = torch.stack([batch.mean() for batch in values.tensor_split(batches)])
     return _around(float(values.mean()), means, level)
@@ -105,7 +105,7 @@ def batch_percentile(samples: Tensor, q: float, batches: int = 10, level: float 
         TooFewSamplesError: if a batch is shorter than :func:`seqdocs.queues.percentiles.fewest_samples`.
         RunTooShortError: if neighbouring batches still depend on one another: run longer.
     """
-    values = _long_run(samples, batches, batches * percentiles.fewest_samples(q))
+    values = _long_run(samples, batches, batches * max(PARTS, percentiles.fewest_samples(q)))
     _require_forgetting(values, batches)
     middle, cut = _quantile(values, q), values.tensor_split(batches)
     one_sided = sum(bool((batch < middle).all() | (batch > middle).all()) for batch in cut)

@@ -17,8 +17,8 @@ which makes 368 samples for a p99 at 95 %. From fewer, the largest of all may we
 **Independent** samples: waits in a queue are not, since a long line is found by everybody who comes while it
 lasts. For those the interval comes from :mod:`seqdocs.queues.intervals`.
 
-Sources: the intervals are section 7.1 of David and Nagaraja 2003, *Order Statistics*, 3rd edition (not checked
-against the original); the derivation above is complete without it.
+Sources: the intervals are section 7.1 of David and Nagaraja 2003, *Order Statistics*, 3rd edition (not
+checked against the original); the derivation above is complete without it.
 """
 
 from __future__ import annotations

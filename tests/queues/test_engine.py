@@ -6,7 +6,7 @@ import torch
 
 from seqdocs.queues import arrivals, lindley, trace
 from seqdocs.queues.engine import SerialEngine
-from seqdocs.queues.load import LateSenderError, open_loop
+from seqdocs.queues.load import open_loop
 
 COUNTS = [0, 1, 2, 7, 63]
 
@@ -18,12 +18,6 @@ def work(size):
 
 def count_up(n):
     yield from range(n)
-
-
-def refuse_odd(n):
-    if n % 2:
-        raise ArithmeticError(f"{n} is odd")
-    return n // 2
 
 
 @pytest.mark.parametrize("count", COUNTS)
@@ -162,40 +156,3 @@ def test_a_streamed_run_knows_its_tokens_and_first_tokens():
         run = open_loop(engine, [3, 1, 2], torch.zeros(3), slip_limit=1e9)
     assert run.tokens.tolist() == [3, 1, 2]
     assert ((run.start <= run.first_token) & (run.first_token <= run.finish)).all()
-
-
-def test_an_empty_load_is_an_empty_run():
-    with SerialEngine(work) as engine:
-        assert len(open_loop(engine, [], torch.zeros(0))) == 0
-
-
-def test_a_late_sender_throws_its_run_away():
-    with (
-        SerialEngine(work) as engine,
-        pytest.raises(LateSenderError, match="ms late on average, more than 0 of"),
-    ):
-        open_loop(engine, [10, 10, 10], torch.zeros(3), slip_limit=0.0)
-
-
-def test_a_run_in_which_a_request_fails_is_an_error_that_names_it():
-    with (
-        SerialEngine(refuse_odd) as engine,
-        pytest.raises(RuntimeError, match="request 1 of 3: 7 is odd") as caught,
-    ):
-        open_loop(engine, [2, 7, 4], torch.zeros(3))
-    assert isinstance(caught.value.__cause__, ArithmeticError)
-
-
-BAD_LOADS = [
-    ([1, 2], torch.zeros(1), 0.1, "`requests` has 2 entries but `arrival_times` has 1"),
-    ([1, 2], torch.tensor([1.0, 0.0]), 0.1, "`arrival_times` must never go down"),
-    ([1], torch.zeros(1), -0.1, "`slip_limit` is -0.1 service times"),
-]
-
-
-@pytest.mark.parametrize(("requests", "times", "limit", "words"), BAD_LOADS)
-def test_bad_loads_are_named_before_anything_is_sent(requests, times, limit, words):
-    served = []
-    with SerialEngine(served.append) as engine, pytest.raises(ValueError, match="^" + words):
-        open_loop(engine, requests, times, limit)
-    assert served == []
