@@ -11,6 +11,7 @@
   };
   reach();
   addEventListener("resize", reach);
+  addEventListener("devicechange", reach);
   document.fonts?.ready.then(reach);
 
   // The styles show where a number comes from, at once and to the keyboard; the browser's own hint would cover it.

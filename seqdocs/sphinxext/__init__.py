@@ -21,6 +21,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         exports,
         factbox,
         figures,
+        footnotes,
         gallery_order,
         library,
         links,
@@ -52,6 +53,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     devices.setup_devices(app)
     measured.setup_measured(app)
     measured_tables.setup_measured_tables(app)
+    footnotes.setup_footnotes(app)
     claims.setup_claims(app)
     figures.setup_figures(app)
     gallery_order.setup_gallery_order(app)

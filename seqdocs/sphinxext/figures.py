@@ -22,6 +22,8 @@ from seqdocs.sphinxext.devices import belong
 from seqdocs.sphinxext.figure_groups import Drawn, group_figures, read_figures, signature
 from seqdocs.sphinxext.library import example_docname, library
 from seqdocs.sphinxext.pagedata import all_notes, note, noted
+from seqdocs.sphinxext.records import devices
+from seqdocs.sphinxext.refresh import shows
 from seqdocs.sphinxext.settings import warn
 
 NOTE = "figures"  # for each example whose figures a page shows, their signature
@@ -163,6 +165,11 @@ def redrawn(
     ]
 
 
+def shown_with_figures(app: Sphinx, docname: str) -> object:
+    """How devices are named, on a page with figures of examples."""
+    return devices(app) if noted(app.env, docname, NOTE, {}) else ()
+
+
 def setup_figures(app: Sphinx) -> None:
     """Both directives, and a check of what cells draw."""
     app.connect("doctree-read", check_cells)
@@ -170,3 +177,4 @@ def setup_figures(app: Sphinx) -> None:
     app.add_directive("themed-figure", ThemedFigure)
     app.add_directive("example-figure", ExampleFigure)
     app.connect("doctree-resolved", link_figures)
+    shows(app, shown_with_figures)

@@ -119,13 +119,16 @@ def note_use(env: BuildEnvironment, docname: str, path: str) -> None:
 
 
 def shown_of_records(app: Sphinx, docname: str) -> object:
-    """What a page shows of the records: for each path, all runs of its experiment."""
-    state: list[object] = []
-    for path in noted(app.env, docname, USED, []):
+    """What a page shows of the records: all runs of the experiment at each path, and the devices' names."""
+    used = noted(app.env, docname, USED, [])
+    state: list[object] = [devices(app) if used else ()]
+    for path in used:
         try:
             example, experiment = split_path(full_path(app, docname, path))
             runs = records(app).runs(example, experiment)
-            found = [(run.record["key"], run.record["created"], run.stale) for run in runs]
+            found = [
+                (run.record["slug"], run.record["key"], run.record["created"], run.stale) for run in runs
+            ]
             state.append((path, found, records(app).missing(example, experiment)))
         except MissingError as error:
             state.append((path, str(error)))

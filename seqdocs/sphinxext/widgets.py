@@ -2,7 +2,8 @@
 
 The directive names an experiment that returns ``lags`` (a list of integers) and ``curves`` (for each model
 the influence that is left at each lag, as a fraction of that at lag 0). It embeds those numbers as a block of
-JSON; ``static/fade.js`` makes a slider and bars of them. Without script one sees what stands inside.
+JSON for every device; ``static/fade.js`` makes a slider and bars of them. Without script one sees what stands
+inside.
 
 .. code-block:: markdown
 
@@ -16,6 +17,7 @@ JSON; ``static/fade.js`` makes a slider and bars of them. Without script one see
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -28,6 +30,7 @@ from seqdocs.bench.record import RecordError
 from seqdocs.bench.run import ResultPathError, Run
 from seqdocs.bench.shown import Shown
 from seqdocs.sphinxext.pagedata import note, noted
+from seqdocs.sphinxext.records import devices
 from seqdocs.sphinxext.refresh import shows
 from seqdocs.sphinxext.settings import settings, warn
 
@@ -69,8 +72,8 @@ def fade_data(run: Run, curves: dict[str, str]) -> dict[str, Any]:
     return data
 
 
-def first_run(app: Sphinx, name: str) -> Run:
-    """The run of an experiment that the site shows first.
+def all_runs(app: Sphinx, name: str) -> tuple[Run, ...]:
+    """The runs of an experiment that the site shows.
 
     Raises:
         RecordError: if nothing was measured.
@@ -80,32 +83,46 @@ def first_run(app: Sphinx, name: str) -> Run:
     runs = Shown.load(settings(app).shown_path).runs(example, experiment)
     if not runs:
         raise RecordError(f"{name} was not measured on any device")
-    return runs[0]
+    return runs
 
 
-def data_block(data: object) -> str:
+def all_data(runs: tuple[Run, ...], curves: dict[str, str]) -> dict[str, dict[str, Any]]:
+    """What the instrument draws, by device; the first run must have it.
+
+    Raises:
+        ResultPathError, ValueError: as :func:`fade_data`.
+    """
+    data = {runs[0].record["slug"]: fade_data(runs[0], curves)}
+    for run in runs[1:]:
+        with suppress(ResultPathError):  # a record of older code
+            data[run.record["slug"]] = fade_data(run, curves)
+    return data
+
+
+def data_block(data: object, device: str) -> str:
     """Write data as a block that a page carries and no browser runs.
 
-    >>> data_block({"a": "</script>"})
-    '<script type="application/json">{"a": "\\\\u003c/script>"}</script>'
+    >>> data_block({"a": "</script>"}, "cpu-toy")
+    '<script type="application/json" data-device="cpu-toy">{"a": "\\\\u003c/script>"}</script>'
     """
     text = json.dumps(data, ensure_ascii=False, allow_nan=False).replace("<", r"\u003c")
-    return f'<script type="application/json">{text}</script>'
+    return f'<script type="application/json" data-device="{device}">{text}</script>'
 
 
 def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Give every instrument its numbers when the page is drawn; without a record it stays what it holds."""
     for node in doctree.findall(seq_fade):
         try:
-            node["data"] = fade_data(first_run(app, node["experiment"]), node["curves"])
+            node["data"] = all_data(all_runs(app, node["experiment"]), node["curves"])
+            node["devices"] = list(node["data"])
         except (RecordError, ResultPathError, ValueError) as error:
             warn(str(error), "widgets", node)
 
 
 def open_fade(writer: Any, node: seq_fade) -> None:
     """Write the element and its numbers."""
-    block = data_block(node["data"]) if "data" in node else ""
-    writer.body.append(writer.starttag(node, "seq-fade", start=node["start"]) + block)
+    blocks = "".join(data_block(data, device) for device, data in node.get("data", {}).items())
+    writer.body.append(writer.starttag(node, "seq-fade", start=node["start"]) + blocks)
 
 
 def close_fade(writer: Any, node: seq_fade) -> None:
@@ -142,10 +159,12 @@ class SeqFade(SphinxDirective):
 
 def shown_by_widgets(app: Sphinx, docname: str) -> object:
     """The keys of the records a page's instruments show."""
-    found = []
-    for name in noted(app.env, docname, NOTE, []):
+    names = noted(app.env, docname, NOTE, [])
+    found: list[object] = [devices(app) if names else ()]
+    for name in names:
         try:
-            found.append((name, first_run(app, name).record["key"]))
+            runs = all_runs(app, name)
+            found.append((name, [(run.record["key"], run.record["created"], run.stale) for run in runs]))
         except (RecordError, ResultPathError) as error:
             found.append((name, str(error)))
     return found

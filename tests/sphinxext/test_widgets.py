@@ -96,6 +96,7 @@ def test_a_curve_needs_a_number_for_every_lag() -> None:
 
 
 def test_data_cannot_end_its_element() -> None:
-    block = data_block({"a": "</script><!--"})
+    block = data_block({"a": "</script><!--"}, "cpu-toy")
     assert block.count("</script>") == 1
-    assert json.loads(block.removeprefix('<script type="application/json">').removesuffix("</script>"))
+    start = '<script type="application/json" data-device="cpu-toy">'
+    assert json.loads(block.removeprefix(start).removesuffix("</script>"))

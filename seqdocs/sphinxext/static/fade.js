@@ -1,5 +1,6 @@
 // <seq-fade>: how much of the influence of an input is left k steps later, one bar per model, on a logarithmic
-// axis. Every number comes from the record that the page carries; nothing is computed here but positions.
+// axis. Every number comes from a record that the page carries, one block for each device; nothing is computed here but
+// positions.
 (() => {
   "use strict";
   const FLOOR = -9; // the axis begins at 10^-9; what is smaller has no bar, its number is still shown
@@ -28,22 +29,37 @@
 
   class SeqFade extends HTMLElement {
     connectedCallback() {
-      const block = this.querySelector('script[type="application/json"]');
-      if (!block || this.slider) return;
-      this.record = JSON.parse(block.textContent);
-      const largest = Math.max(1, ...Object.values(this.record.curves).flat());
-      this.top = Math.ceil(Math.log10(largest)); // influence may grow, so the axis may end above one
-      const caption = element("figcaption", {}, element("p", {}, WHAT), element("p", {}, this.record.caption));
-      block.before(element("figure", { class: "fade" }, this.control(), this.table(), caption));
+      const blocks = [...this.querySelectorAll('script[type="application/json"]')];
+      if (!blocks.length || this.figure) return;
+      this.records = new Map(blocks.map((block) => [block.dataset.device, JSON.parse(block.textContent)]));
+      this.figure = element("figure", { class: "fade" });
+      blocks[0].before(this.figure);
       this.classList.add("is-live");
+      this.build();
+      document.addEventListener("devicechange", () => this.build());
+    }
+
+    // The whole instrument, from the record of the device that the page shows; where it began it stays.
+    build() {
+      const device = document.documentElement.dataset.shownDevice ?? this.records.keys().next().value;
+      const steps = this.record?.lags[this.slider.value];
+      const record = this.records.get(device);
+      if (!record) {
+        this.figure.replaceChildren(element("p", { class: "not-measured" }, "Not measured on this device"));
+        return;
+      }
+      this.record = record;
+      const largest = Math.max(1, ...Object.values(record.curves).flat());
+      this.top = Math.ceil(Math.log10(largest)); // influence may grow, so the axis may end above one
+      const caption = element("figcaption", {}, element("p", {}, WHAT), element("p", {}, record.caption));
+      this.figure.replaceChildren(this.control(steps ?? (Number(this.getAttribute("start")) || 0)), this.table(), caption);
       this.draw();
     }
 
-    // The slider, from the first lag of the record to its last; it begins at the attribute `start`.
-    control() {
+    // The slider, from the first lag of the record to its last; it begins at the last one not above `wanted`.
+    control(wanted) {
       const id = `seq-fade-${(count += 1)}`;
       const { lags } = this.record;
-      const wanted = Number(this.getAttribute("start")) || 0;
       const value = Math.max(0, lags.findLastIndex((lag) => lag <= wanted));
       this.slider = element("input", { type: "range", id, min: 0, max: lags.length - 1, step: 1, value });
       this.slider.addEventListener("input", () => this.draw());
