@@ -35,7 +35,7 @@ from seqdocs.bench.timing import compare, inverse, measure
 
 Peaks = dict[str, Quantity]
 
-SIZES = {"cpu": (512, 1024, 2048), "cuda": (2048, 4096, 8192)}
+SIZES = {"cpu": (384, 768, 1536), "cuda": (2048, 4096, 8192)}
 COPY_BYTES = 2**28  # and as many for the copy: far more than the caches that one processor has
 
 
