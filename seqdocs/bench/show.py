@@ -6,7 +6,9 @@ Kept apart from :mod:`seqdocs.bench.quantity`, so that a change in wording re-me
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from typing import Any
 
 from seqdocs.bench.quantity import Quantity, is_quantity, is_table, is_verdict, quantity
 
@@ -157,6 +159,24 @@ def show_interval(leaf: object) -> str:
     ends = _round(low, places[0], ROUND_FLOOR), _round(high, places[1], ROUND_CEILING)
     written = (_write(end, own, keep_zeros=True) for end, own in zip(ends, places, strict=True))
     return _attach(" to ".join(written), unit)
+
+
+def show_margin(test: Mapping[str, Any]) -> str:
+    """Write what a check compared with which limit, one entry of a verdict's margin.
+
+    >>> from seqdocs.bench.quantity import quantity
+    >>> limits = {"above": 1.1, "below": None}
+    >>> show_margin({"what": "speed-up", "measured": quantity(7.1, "×", 6.8, 7.4), **limits})
+    'speed-up: decided at 1.1×, measured 7.1× (6.8 to 7.4×)'
+    """
+    measured = test["measured"]
+    limits = [limit for limit in (test["above"], test["below"]) if limit is not None]
+    units = ["" if limit is not limits[-1] else measured["unit"] for limit in limits]
+    at = " and ".join(show(quantity(limit, unit)) for limit, unit in zip(limits, units, strict=True))
+    between = show_interval(measured)
+    return f"{test['what']}: decided at {at}, measured {show(measured)}" + (
+        f" ({between})" if between else ""
+    )
 
 
 def spell(text: str) -> str:

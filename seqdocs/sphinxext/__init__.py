@@ -14,6 +14,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
         api,
         assets,
         cards,
+        claim_list,
+        claim_views,
         claims,
         devices,
         editlinks,
@@ -23,6 +25,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
         figures,
         footnotes,
         gallery_order,
+        given,
+        ledger,
         library,
         links,
         measured,
@@ -34,6 +38,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         refresh,
         search,
         settings,
+        source_texts,
         stale,
         terms,
     )
@@ -54,7 +59,12 @@ def setup(app: Sphinx) -> dict[str, Any]:
     measured.setup_measured(app)
     measured_tables.setup_measured_tables(app)
     footnotes.setup_footnotes(app)
+    given.setup_given(app)
+    claim_list.setup_claim_list(app)
     claims.setup_claims(app)
+    claim_views.setup_claim_views(app)
+    source_texts.setup_source_texts(app)
+    ledger.setup_ledger(app)
     figures.setup_figures(app)
     gallery_order.setup_gallery_order(app)
     assets.setup_assets(app)

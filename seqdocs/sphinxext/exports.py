@@ -1,4 +1,4 @@
-"""What machines read: two JSON files with their schemas; JSON-LD and a description per entry."""
+"""What machines read: three JSON files with their schemas; JSON-LD and a description per entry."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from sphinx.application import Sphinx
 from seqdocs.bench.record import RecordError
 from seqdocs.entries.header import AREAS, Entry
 from seqdocs.sphinxext import text
-from seqdocs.sphinxext.claims import CLAIMS
+from seqdocs.sphinxext.claim_list import CLAIMS
+from seqdocs.sphinxext.claims_json import claims_data, glossary_row
 from seqdocs.sphinxext.facts import citation
 from seqdocs.sphinxext.files import write_if_changed
 from seqdocs.sphinxext.library import docname_of, example_docname, library
@@ -49,7 +50,7 @@ def entry_row(app: Sphinx, entry: Entry) -> dict[str, Any]:
         "sources": sources,
         **links,
         "example": app.builder.get_target_uri(example_docname(entry.example)),
-        "claims": noted(app.env, docname_of(entry), CLAIMS, []),
+        "claims": [glossary_row(claim) for claim in noted(app.env, docname_of(entry), CLAIMS, [])],
     }
 
 
@@ -86,6 +87,7 @@ def write_exports(app: Sphinx, error: Exception | None) -> None:
         return
     out = Path(app.outdir)
     write_if_changed(out / "glossary.json", dumps(glossary(app)))
+    write_if_changed(out / "claims.json", dumps(claims_data(app)))
     write_if_changed(out / "records.json", dumps(shown_records(app)))
     for schema in sorted(SCHEMAS.glob("*.json")):
         write_if_changed(out / "schemas" / schema.name, schema.read_text("utf8"))
