@@ -42,7 +42,7 @@ def with_gradients(form: Form, leaves: Sequence[Tensor], parameters: Iterable[Te
             total = total + (weights.to(real) * real).sum().double()
     wanted = [tensor for tensor in (*own, *parameters) if tensor.requires_grad]
     if not total.requires_grad:
-        return outputs
+        return outputs + [torch.zeros_like(tensor) for tensor in wanted]  # no output to differentiate
     return outputs + list(torch.autograd.grad(total, wanted, allow_unused=True, materialize_grads=True))
 
 
