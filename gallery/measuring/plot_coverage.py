@@ -120,7 +120,7 @@ covered = coverage()
 for run in covered:
     ends = (f"{NAMES[name]} {own[0]:.0f} to {own[-1]:.0f}" for name, own in run["holds"].items())
     fig, axes = figures.figure(
-        alt=f"Percent of intervals that hold the truth, from {run['rounds'][0]} rounds to {run['rounds'][-1]}: "
+        alt=f"Percent of intervals that hold the truth, {run['rounds'][0]} to {run['rounds'][-1]} rounds: "
         f"{'; '.join(ends)}. Below six rounds none can reach 95.",
         caption=f"How many of {run['machines']['value']} nominal 95 % intervals hold the truth.",
         run=run,
@@ -143,7 +143,7 @@ for run in covered:
 # truth, like a coin; with three coins all fall on one side in a quarter of the cases, and then the truth lies
 # outside of everything that was seen. The short grey strokes are this limit, :math:`1 - 2^{1-n}`.
 #
-# The bootstrap alone is too short for somewhat longer: it imagines the future from the samples it has. Ours is
+# The bootstrap alone stays too short for longer: it imagines the future from the samples it has. Ours is
 # widened to two samples that enclose the median by the law of coins (:mod:`seqdocs.bench.interval`).
 #
 # And blocks: more samples make it *worse*. The interval shrinks around a wrong value. An interval speaks of
@@ -152,22 +152,23 @@ for run in covered:
 # What certainty costs
 # --------------------
 # The width shrinks with the root of the number of rounds: half the width costs four times the time. That is
-# why a comparison names the precision it wants, and says so when time ran out before.
+# why a comparison names the precision it wants, and says so when time ran out before. With three rounds the
+# interval looks better than with seven, because it cannot get as wide as it should be.
 
 for run in covered:
-    widths = run["widths"]["lognormal"]
+    rounds, widths = run["rounds"], run["widths"]["lognormal"]
     fig, axes = figures.figure(
-        alt=f"Half-width of the interval against rounds, both logarithmic: from {widths[0]:.2g} % at "
-        f"{run['rounds'][0]} rounds to {widths[-1]:.2g} % at {run['rounds'][-1]}, along the root law from seven.",
+        alt="Half-width of the interval, in percent of the ratio, against rounds: "
+        + ", ".join(f"{width:.2g} at {n}" for n, width in zip(rounds, widths, strict=True))
+        + ". From seven on it follows the root law.",
         caption="Half of the median width of an interval; dotted: one over the root of the number of rounds.",
         run=run,
         height=3.0,
     )
-    fit = [widths[-1] * math.sqrt(run["rounds"][-1] / n) for n in run["rounds"]]
-    axes.plot(run["rounds"], fit, ":", color="0.5")
-    axes.plot(run["rounds"], widths, "o-", color=figures.BLUE, markersize=4)
-    axes.set(xlabel="rounds", ylabel="half-width, % of the ratio", yscale="log")
-    counted(axes, run["rounds"])
+    axes.plot(rounds, [widths[-1] * math.sqrt(rounds[-1] / n) for n in rounds], ":", color="0.5")
+    axes.plot(rounds, widths, "o-", color=figures.BLUE, markersize=4)
+    axes.set(xlabel="rounds", ylabel="half-width, % of the ratio", ylim=(0, None))
+    counted(axes, rounds)
 
 # %%
 # Looking until it differs

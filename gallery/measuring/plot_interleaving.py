@@ -78,7 +78,7 @@ def in_time(samplers, now, log):
 
 
 @experiment(small={"trials": 2, "rounds": 5}, seconds=60, memory_gb=2)
-def twins(device, *, trials=25, rounds=60, sample_seconds=1e-3, width=128):
+def twins(device, *, trials=20, rounds=60, sample_seconds=1e-3, width=128):
     """One step of a recurrence timed against itself, in both orders, many times."""
     torch.set_num_threads(1)
     h, weight = torch.randn(64, width, device=device), torch.randn(width, width, device=device) / width**0.5
