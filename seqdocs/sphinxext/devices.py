@@ -108,7 +108,7 @@ def make_switchable(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     add_absent(doctree, shown)
     address = relative_uri(app.builder.get_target_uri(docname), f"_static/{SCRIPT}")
     rows = html.escape(json.dumps([device.row() for device in shown], ensure_ascii=False))
-    script = f'<script class="device-switch-maker" src="{address}" data-devices="{rows}"></script>'
+    script = f'<script class="device-switch-maker" src="{address}" data-devices="{rows}"></script>\n'
     maker = nodes.raw("", script, format="html")
     title = next(iter(doctree.findall(nodes.title)), None)
     if title is None or title.parent is None:

@@ -1,13 +1,11 @@
-// Cards for links to entries, and for measured numbers. A link's card is in the page, a <template data-card="address
-// of the entry">; a number says where it comes from in data-provenance. A pointer or the keyboard's focus shows the
-// card; Escape, leaving or scrolling hides it. On a touch screen the first tap on a link shows its card and the second
-// follows it. Without this script links are links, and numbers have a title.
+// Cards for links to entries. A link's card is in the page, a <template data-card="address of the entry">. A pointer
+// or the keyboard's focus shows the card; Escape, leaving or scrolling hides it. On a touch screen the first tap on a
+// link shows its card and the second follows it. Without this script links are links.
 (() => {
   "use strict";
   const cards = new Map();
   for (const template of document.querySelectorAll("template[data-card]")) cards.set(template.dataset.card, template);
-  const numbers = document.querySelectorAll(".measured[data-provenance]");
-  if (!cards.size && !numbers.length) return;
+  if (!cards.size) return;
 
   const SHOW_AFTER = 150; // ms: a pointer that only passes by shows nothing
   const HIDE_AFTER = 250; // ms: time to move from the link onto the card, to select a word in it
@@ -81,10 +79,6 @@
     if (!card) continue;
     link.classList.add("has-card");
     listen(link, () => card.content.cloneNode(true));
-  }
-  for (const number of numbers) {
-    number.removeAttribute("title"); // the card says the same, to the keyboard too
-    listen(number, () => Object.assign(document.createElement("p"), { textContent: number.dataset.provenance }));
   }
   box.addEventListener("pointerenter", () => clearTimeout(timer));
   box.addEventListener("pointerleave", () => soon(HIDE_AFTER, hide));
