@@ -36,6 +36,7 @@ exclude_patterns = [
     "gallery/backreferences",
 ]
 nitpicky = True
+suppress_warnings = ["sphinx_gallery.space_in_filename"]  # of the whole path; a checkout may lie anywhere
 
 # -- Markdown and executed cells
 myst_enable_extensions = ["dollarmath", "amsmath", "deflist", "fieldlist", "attrs_inline", "colon_fence"]

@@ -28,7 +28,7 @@ PATIENCE = 600  # seconds for one build, however busy the machine is
 
 FEWER_PAGES = """
 exclude_patterns += [f"reference/api/seqdocs.{room}*" for room in ("bench", "entries", "sphinxext")]
-suppress_warnings = ["ref.doc"]
+suppress_warnings += ["ref.doc"]
 """
 
 HOME = """# Home
@@ -90,18 +90,19 @@ Measures one thing with {name}.
 import os
 from pathlib import Path
 
-from seqdocs.bench import figures
+from seqdocs.bench import data, figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity
 from seqdocs.models.{name} import {name}
 
 
-@experiment(small={{}}, seconds=120, devices=("cpu",))
+@experiment(small={{}}, seconds=120, devices=("cpu",), data=("gallery/tiny/{name}.txt",))
 def total(device, size=4):
     """Sum of the outputs."""
     with Path(os.environ["RUN_LOG"]).open("a") as log:
         log.write("measured {name}\\n")
-    return {{"total": quantity({name}(size), "")}}
+    more = float(data.path("gallery/tiny/{name}.txt").read_text("utf8"))
+    return {{"total": quantity({name}(size) + more, "")}}
 
 
 # %%
@@ -153,23 +154,25 @@ class Checkout:
     """A small checkout that is built as a user would build it."""
 
     def __init__(self, root: Path, environment: Mapping[str, str] | None = None) -> None:
-        self.root, self.site, self.log = root, root / "docs/_build/html", root / "run.log"
+        self.root, self.site = root, root / "docs/_build/html"
+        self.log = root.with_name(f"{root.name}.log")  # outside: experiments open declared files
         self.environment = dict(environment or {})  # of every build, beside this process's own
         self.said = ""  # by the last build
+        self.patience = PATIENCE
 
-    def start(self) -> subprocess.Popen[str]:
-        """Begin a build in its own process group."""
+    def start(self, *command: str) -> subprocess.Popen[str]:
+        """Begin a build, or another module of Python, in its own process group."""
         self.log.write_text("", "utf8")
         env = {name: value for name, value in os.environ.items() if not name.startswith("SEQDOCS_")}
         env |= {"RUN_LOG": str(self.log), "PYTHONHASHSEED": "0", "OMP_NUM_THREADS": "1"} | self.environment
         return subprocess.Popen(
-            [sys.executable, "-m", "seqdocs", "build"], cwd=self.root, env=env, text=True,
-            start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            [sys.executable, "-m", *(command or ("seqdocs", "build"))], cwd=self.root, env=env, text=True,
+            encoding="utf8", start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
 
     def end(self, process: subprocess.Popen[str]) -> list[str]:
         """Wait for a build; return what ran, sorted."""
-        self.said = process.communicate(timeout=PATIENCE)[0]
+        self.said = process.communicate(timeout=self.patience)[0]
         assert process.returncode == 0, self.said[-6000:]
         assert is_whole(self.site)
         return self.ran()
@@ -184,7 +187,7 @@ class Checkout:
     def killed_when(self, line: str) -> None:
         """Begin a build and kill all of it (SIGKILL) when the log holds *line*."""
         process = self.start()
-        give_up = time.monotonic() + PATIENCE
+        give_up = time.monotonic() + self.patience
         while line not in self.log.read_text("utf8"):
             assert process.poll() is None, f"it ended before {line!r}: {process.communicate()[0][-4000:]}"
             assert time.monotonic() < give_up
@@ -228,7 +231,13 @@ class Checkout:
         """The files of one term."""
         write(self.root / f"seqdocs/models/{name}.py", MODULE.format(name=name, helper=helper))
         write(self.root / f"gallery/tiny/plot_{name}.py", EXAMPLE.format(name=name))
+        write(self.root / f"gallery/tiny/{name}.txt", "1\n")
         write(self.root / f"glossary/term-{name}.md", ENTRY.format(name=name, other=other))
+
+
+def differing(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The files that two sites do not have in common, byte for byte."""
+    return sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
 
 
 def write(path: Path, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The whole build on a small copy of the checkout: what runs again after an edit, and what survives a kill."""
+"""The whole build on a small copy of the checkout: what an edit runs again, and what survives a kill."""
 
 from __future__ import annotations
 
