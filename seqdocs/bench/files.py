@@ -43,8 +43,12 @@ def _lives(process: str) -> bool:
     return True
 
 
+def leftovers(folder: Path) -> list[Path]:
+    """Return what killed writers left anywhere under ``folder``; who still writes keeps its file."""
+    return sorted(part for part in folder.rglob(".*.tmp") if not _lives(part.name.split(".")[-2]))
+
+
 def sweep(folder: Path) -> None:
     """Remove what killed writers left anywhere under ``folder``; who still writes keeps its file."""
-    for part in folder.rglob(".*.tmp"):
-        if not _lives(part.name.split(".")[-2]):
-            part.unlink(missing_ok=True)
+    for part in leftovers(folder):
+        part.unlink(missing_ok=True)

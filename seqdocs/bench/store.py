@@ -39,12 +39,13 @@ class Store:
     """Records under one folder.
 
     A file that is damaged or belongs elsewhere is as good as none: it is left alone, and ``faults`` says in
-    one sentence each what was found.
+    one sentence each what was found. All records of another version share one sentence.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.faults: dict[Path, str] = {}
+        self._others: set[Path] = set()
 
     def path(self, example: str, experiment: str, slug: str, key: str) -> Path:
         """Return where the record of an experiment on a device lies."""
@@ -91,6 +92,11 @@ class Store:
         paths = sorted((self.folder / example).glob(f"{experiment}.*.json"))
         return sorted(self._readable(paths), key=lambda record: record["created"], reverse=True)
 
+    def everything(self) -> list[Record]:
+        """Return every readable record of every experiment, the oldest first."""
+        paths = sorted(self.folder.glob("*/*/*.json"))
+        return sorted(self._readable(paths), key=lambda record: record["created"])
+
     def newest_of_each_device(self, example: str, experiment: str) -> dict[str, Record]:
         """Return the newest record of each device, by slug, in the order of their slugs."""
         newest: dict[str, Record] = {}
@@ -102,5 +108,11 @@ class Store:
         for path in paths:
             try:
                 yield self.read(path)
+            except OtherVersionError:  # there may be one for every experiment: one sentence for all
+                self._others.add(path)
+                place = "/".join(self.folder.parts[-2:])
+                self.faults[self.folder] = (
+                    f"{len(self._others)} records of another version in {place} are unused"
+                )
             except RecordError as error:
                 self.faults[path] = str(error)

@@ -46,7 +46,6 @@ DAMAGED = [
     ("", "it is no JSON (line 1: Expecting value)"),
     (dumps(RECORD)[:200], "it is no JSON (line 13: Unterminated string starting at)"),
     ("[1, 2]", "it holds a list, not a record"),
-    (dumps(RECORD | {"schema": 1}), "its schema is 1; this version reads 2"),
     (dumps({key: RECORD[key] for key in RECORD if key != "result"}), "it lacks `result`"),
     (dumps(RECORD | {"result": 3}), "its `result` is of type integer, not object"),
     (
@@ -94,6 +93,17 @@ def test_a_damaged_or_foreign_file_is_passed_over_in_one_sentence_and_left_alone
     assert store.all("one/plot_alpha", "go") == []
     assert store.faults[path] == f"record {NAME} is passed over: {words}"
     assert path.read_bytes() == data
+
+
+def test_records_of_another_version_share_one_sentence(tmp_path):
+    for key in ("a", "b"):
+        path = tmp_path / f"one/plot_alpha/go.cpu-toy-1t.{key}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(dumps(RECORD | {"schema": 1, "key": key}), "utf8")
+    store = Store(tmp_path)
+    assert store.everything() == store.all("one/plot_alpha", "go") == []
+    (fault,) = store.faults.values()
+    assert fault.startswith("2 records of another version in ")
 
 
 def test_the_newest_record_of_each_device_is_found(tmp_path):

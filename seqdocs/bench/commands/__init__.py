@@ -1,5 +1,6 @@
 """The commands of ``python -m seqdocs bench``, a module each.
 
-Every module has ``ABOUT`` (its help, a sentence), ``add_options(parser)`` and ``run(arguments, root) -> exit
-status``; :mod:`seqdocs.bench.cli` names them and turns what is wrong into one sentence.
+Every module has a docstring (its help), ``add_options(parser)`` and ``run(arguments, root) -> exit status``;
+:mod:`seqdocs.bench.cli` names them, imports the one that is asked for, and turns what is wrong into one
+sentence.
 """

@@ -10,8 +10,6 @@ from seqdocs.bench.commands.common import age, complain, print_table, stores
 from seqdocs.bench.plan import Case, cases, devices_here, fresh
 from seqdocs.bench.store import Store
 
-ABOUT = "one line for each experiment and device: is its record fresh?"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """It has none of its own."""

@@ -9,8 +9,6 @@ from pathlib import Path
 
 from seqdocs.bench.runner import Summary, run_all
 
-ABOUT = "measure what has no record, then write what the site shows"
-
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Names, the device, and where the records go."""

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from seqdocs.bench.commands.common import complain, stores
+from seqdocs.bench.commands.leaves import branch_lines
 from seqdocs.bench.plan import cases, select, shown
-from seqdocs.bench.quantity import is_quantity, is_table, is_verdict
 from seqdocs.bench.run import Run
-from seqdocs.bench.show import show, show_interval
 from seqdocs.bench.shown import Shown
-
-ABOUT = "circumstances and results"
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -51,35 +47,5 @@ def _print_run(run: Run, path: str) -> None:
     print(f"    {' · '.join(words)}{' (with changes)' if facts.get('dirty') else ''}")
     params = ", ".join(f"{name}={value!r}" for name, value in record["params"].items())
     print(f"    parameters: {params or 'none'}")
-    _print_branch(path or record["experiment"], run.at(path), 4)
-
-
-def _print_branch(name: str, branch: Any, indent: int) -> None:
-    """Print a branch of a result, a line for each leaf."""
-    margin = " " * indent
-    if is_quantity(branch):
-        interval = show_interval(branch)
-        print(f"{margin}{name}: {show(branch)}" + (f" ({interval})" if interval else ""))
-    elif is_verdict(branch):
-        print(f"{margin}{name}: {branch['verdict']}: {branch['evidence']}")
-    elif is_table(branch):
-        heads = [head["name"] + f" [{head['unit']}]" * bool(head["unit"]) for head in branch["columns"]]
-        print(f"{margin}{name}: {' | '.join(heads)}")
-        for row in branch["rows"]:
-            print(f"{margin}  {' | '.join(map(show, row))}")
-    elif isinstance(branch, dict):
-        print(f"{margin}{name}:")
-        for key, value in branch.items():
-            _print_branch(key, value, indent + 2)
-    elif isinstance(branch, list):
-        print(f"{margin}{name}: {_list_line(branch)}")
-    else:
-        print(f"{margin}{name}: {show(branch)}")
-
-
-def _list_line(values: list[Any]) -> str:
-    """Write a list on one line, with its middle left out when it is long."""
-    if any(isinstance(value, (dict, list)) for value in values):
-        return f"{len(values)} entries"
-    words = [show(value) for value in values]
-    return ", ".join(words if len(words) <= 8 else [*words[:4], "…", *words[-3:]]) + f"  ({len(words)})"
+    for line in branch_lines(path or record["experiment"], run.at(path), 4):
+        print(line)
