@@ -170,6 +170,16 @@ def shown_with_figures(app: Sphinx, docname: str) -> object:
     return devices(app) if noted(app.env, docname, NOTE, {}) else ()
 
 
+def sweep(app: Sphinx, error: Exception | None) -> None:
+    """Delete pictures that no page shows any more, as those of a device whose record is gone."""
+    folder = Path(app.outdir, "_images")
+    if error is None and app.builder.format == "html" and folder.is_dir():
+        shown = {name for _, name in app.env.images.values()}
+        for path in folder.iterdir():
+            if path.name not in shown:
+                path.unlink()
+
+
 def setup_figures(app: Sphinx) -> None:
     """Both directives, and a check of what cells draw."""
     app.connect("doctree-read", check_cells)
@@ -177,4 +187,5 @@ def setup_figures(app: Sphinx) -> None:
     app.add_directive("themed-figure", ThemedFigure)
     app.add_directive("example-figure", ExampleFigure)
     app.connect("doctree-resolved", link_figures)
+    app.connect("build-finished", sweep)
     shows(app, shown_with_figures)
