@@ -71,7 +71,7 @@ for run in measured_peaks:
     )
     draw_roofs(axes, run, (0.05, 2000))
     top = run["flops"]["value"]
-    axes.text(0.3, roofline.roof(0.2, roofs_of(run))["value"], f"memory roof, {memory}", va="top")
+    axes.text(0.14, roofline.roof(0.1, roofs_of(run))["value"], f"memory roof,\n{memory}", va="top")
     axes.text(100, 1.2 * top, f"compute roof, {compute}", ha="center", va="bottom")
     axes.text(1.1 * run["ridge"]["value"], 0.002 * top, f"ridge, {meet}")
 
@@ -80,27 +80,29 @@ for run in measured_peaks:
 # ---------------------
 # Now some of the work this site is about, each with the operations it needs, the bytes it moves and the time
 # it takes. Operations and bytes are counted while torch runs (:func:`seqdocs.bench.cost.flops`,
-# :func:`seqdocs.bench.cost.bytes_moved`), so they are the same on every machine; torch counts products only,
-# and we add the additions of the one sum here by hand.
+# :func:`seqdocs.bench.cost.bytes_moved`), not measured; torch counts products only, and we put in the
+# additions of the one sum here by hand.
 #
 # - *Vector sum*: two numbers read and one written for a single addition.
 # - *Matrix times vector*: every number of the matrix is read for one multiplication and one addition, so the
 #   intensity of 32-bit numbers is ½, however large the matrix.
-# - *Matrix times matrix*: n numbers are used n times each, so intensity grows with n. Nothing else climbs so
-#   high.
+# - *Matrix times matrix*: each number is used n times, so intensity grows with n.
 # - *LSTM step*, *decoding step*: matrices times as many vectors as there are sequences in the batch.
-# - *Attention* over a text of T tokens, the T × T weights written out, or fused into one kernel that keeps
-#   them on the chip: the same operations, far fewer bytes.
+# - *Attention* over T tokens, without a mask: the T × T *matrix* of weights written out, or *fused* into one
+#   kernel that keeps pieces of it on the chip. The same operations, far fewer bytes.
 
 
 def attention(method, T, device="cpu"):
     """A call that attends over T tokens, with four heads; complete in itself, so that its text can travel."""
     import torch
-
-    from seqdocs.models.attention import causal_attention
+    from torch.nn.functional import scaled_dot_product_attention
 
     q, k, v = torch.randn(3, 1, 4, T, 64, device=device)
-    return lambda: causal_attention(q, k, v, method=method)
+
+    def matrix():
+        return (q @ k.mT / 8).softmax(-1) @ v  # 8 is the square root of the width
+
+    return matrix if method == "matrix" else lambda: scaled_dot_product_attention(q, k, v)
 
 
 def vector_sum(n, device):
@@ -165,7 +167,7 @@ def describe(call, timed, counted_by_hand=None):
 def operations(
     device, *,
     vector=2**24, rows=(1024, 4096), square=(16, 64, 256, 1024), steps=(1, 64), width=1536, tokens=1024,
-    batches=(1, 4, 16), model_width=512, layers=8, seconds=2.0,
+    batches=(1, 4, 16), model_width=1024, layers=2, seconds=2.0,
 ):  # fmt: skip
     """FLOP, bytes and seconds of vector sums, matrix products, LSTM steps, attention and decoding steps."""
     decode = decoding_steps(batches, model_width, layers, device)
@@ -253,17 +255,18 @@ for run in done:
 # %%
 # Why one token at a time is slow
 # -------------------------------
-# To decode one token of one text, every weight of the model is read once, 4 bytes, and used for one
-# multiplication and one addition: half an operation per byte. That is far left of the ridge on any machine,
-# so the step takes as long as it takes to read the weights, and a processor that computes twice as fast
-# changes nothing. With B texts in the batch a weight that is read once is used B times: the point moves to
-# the right by almost B, and climbs along the memory roof until it meets the ridge. Only from there on does
-# more batch cost more time. An LSTM step is no different; what is sequential has a thin matrix to multiply
-# with.
+# To decode one token of one text, every weight of the model is read, 4 bytes, for one multiplication and one
+# addition: half an operation per byte, on the left of the ridge. No step can be faster than reading the
+# weights is, and a processor that computes twice as fast changes nothing. With B texts in the batch a weight
+# that is read once is used B times: the point moves to the right by almost B, and may climb until it meets
+# the ridge. Only from there on must more batch cost more time. An LSTM step is no different: who computes one
+# step at a time has but a thin matrix to multiply with.
 #
 # Two warnings. A point *above* the memory roof is no mistake: the bytes are those that operations hand over,
 # and what fits into a cache is handed over faster than memory could (the smaller matrix times a vector). And
 # a point far *below* both roofs waits for neither: small matrices wait for Python and torch to start them.
+# A point above the compute roof would be one: either something slowed the machine down while the roof was
+# measured, or the count has operations that were never done.
 
 # %%
 # Memory is a cost, too
@@ -288,12 +291,12 @@ for run in memory():
     kinds = {"allocator": "torch's allocator", "process": "fresh process"}
     held = {kind: {m: leaf["value"] / 1e6 for m, leaf in run[kind].items()} for kind in kinds}
     fig, axes = figures.figure(
-        alt=f"Megabytes that causal attention over {run['tokens']['value']} tokens holds. "
+        alt=f"Megabytes that attention over {run['tokens']['value']} tokens holds. "
         + " ".join(
             f"{method}: {held['allocator'][method]:.3g} by the allocator, {one:.3g} in a fresh process."
             for method, one in held["process"].items()
         ),
-        caption=f"Peak memory of causal attention over {run['tokens']['value']:,} tokens, four heads.",
+        caption=f"Peak memory of attention over {run['tokens']['value']:,} tokens, four heads.",
         run=run,
         height=2.6,
     )

@@ -39,8 +39,8 @@ def flops(call: Callable[[], object]) -> Quantity:
     kernel for the CPU, and the fused recurrent layers of oneDNN and cuDNN. Nothing else counts: a sum, an
     exponential or a normalisation is zero, and so is a whole vector addition.
 
-    Conventions: attention counts all pairs of positions, also those that a causal mask leaves out; complex
-    numbers count as if they were real; a fused kernel counts as the products it replaces.
+    Conventions: attention counts all pairs of positions, also those that a causal mask leaves out, so that a
+    kernel which skips them seems faster than the machine is; complex numbers count as if they were real.
 
     Args:
         call: runs once; what it returns is dropped.
