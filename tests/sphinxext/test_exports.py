@@ -12,7 +12,7 @@ from seqdocs.sphinxext.exports import SCHEMAS
 from tests.sphinxext.conftest import Site, copied
 
 
-@pytest.mark.parametrize("name", ["glossary", "records"])
+@pytest.mark.parametrize("name", ["glossary", "claims", "records"])
 def test_an_export_fits_the_schema_beside_it(built: Site, name: str) -> None:
     data = json.loads(built.text(f"{name}.json"))
     schema = json.loads(built.text(data["$schema"]))
