@@ -44,7 +44,7 @@ def _stays_below(angle: float, freedom: int) -> float:
     """P(|T| ≤ √ν tan θ), a finite sum of powers of cos θ."""
     odd = freedom % 2
     term = total = 0.0 if freedom == 1 else cos(angle) if odd else 1.0
-    for power in range(2 + odd, freedom - 1, 2):
+    for power in range(2 + odd, freedom, 2):
         term *= (power - 1) / power * cos(angle) ** 2
         total += term
     return (angle + sin(angle) * total) * 2 / pi if odd else sin(angle) * total

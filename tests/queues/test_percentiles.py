@@ -41,7 +41,8 @@ def test_the_interval_has_the_ranks_of_the_binomial_distribution(q, count):
 
 def test_the_value_is_a_sample_and_the_nearest_rank():
     ranks = torch.arange(1.0, 1001.0)
-    assert [percentile(ranks, q).value for q in (0.5, 0.55, 0.9, 0.99)] == [500, 550, 900, 990]
+    assert [percentile(ranks, q).value for q in (0.5, 0.9, 0.99)] == [500, 900, 990]
+    assert percentile(ranks[:100], 0.55).value == 55  # although 0.55 · 100 is 55.000000000000007 in fp64
 
 
 @pytest.mark.parametrize(
