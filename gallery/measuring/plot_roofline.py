@@ -61,18 +61,18 @@ def draw_roofs(axes, run, reach):
 
 measured_peaks = peaks()
 for run in measured_peaks:
-    memory, compute, meet = (show(run[name]) for name in ("bandwidth", "flops", "ridge"))
+    slope, height, meet = (show(run[name]) for name in ("bandwidth", "flops", "ridge"))
     fig, axes = figures.figure(
-        alt=f"A line over arithmetic intensity, both axes logarithmic: it climbs with {memory} until {meet},"
-        f" where it reaches {compute} and goes flat.",
+        alt=f"A line over arithmetic intensity, both axes logarithmic: it climbs with {slope} until {meet},"
+        f" where it reaches {height} and goes flat.",
         caption="The roofline of one thread, 32-bit numbers: best matrix product and best copy.",
         run=run,
         height=3.0,
     )
     draw_roofs(axes, run, (0.05, 2000))
     top = run["flops"]["value"]
-    axes.text(0.14, roofline.roof(0.1, roofs_of(run))["value"], f"memory roof,\n{memory}", va="top")
-    axes.text(100, 1.2 * top, f"compute roof, {compute}", ha="center", va="bottom")
+    axes.text(0.14, roofline.roof(0.1, roofs_of(run))["value"], f"memory roof,\n{slope}", va="top")
+    axes.text(100, 1.2 * top, f"compute roof, {height}", ha="center", va="bottom")
     axes.text(1.1 * run["ridge"]["value"], 0.002 * top, f"ridge, {meet}")
 
 # %%
