@@ -68,7 +68,7 @@ def test_a_chaotic_recurrence_still_ends_within_t_iterations_and_one(method):
 
 
 @each_method
-def test_an_overflow_on_the_way_costs_iterations_and_not_the_answer(method):
+def test_an_overflow_on_the_way_is_forgotten(method):
     """Where the guess is small the step expands twelvefold; where the solution is, it is flat."""
     W, T = 12 * torch.eye(2, dtype=torch.float64), 700
 
@@ -80,7 +80,7 @@ def test_an_overflow_on_the_way_costs_iterations_and_not_the_answer(method):
     for t in range(T):
         h = step(x[:, t], h)
         torch.testing.assert_close(found[:, t], h, rtol=1e-10, atol=1e-10)
-    assert iterations <= T + 1
+    assert iterations < 10  # an overflow that is kept heals by one step in each iteration
 
 
 def test_the_first_steps_are_exact_after_as_many_iterations():
