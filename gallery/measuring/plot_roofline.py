@@ -36,10 +36,10 @@ from seqdocs.models.language_model import CausalLM
 from seqdocs.models.lstm import LSTM, lstm_step
 
 
-@experiment(small={"sizes": (16, 32), "copy_bytes": 1_000_000}, seconds=60, memory_gb=2)
-def peaks(device, *, sizes=None, copy_bytes=2**28):
+@experiment(small={"sizes": (16, 32), "copy_bytes": 1_000_000, "seconds": 0.1}, seconds=60, memory_gb=2)
+def peaks(device, *, sizes=None, copy_bytes=2**28, seconds=0.7):
     """The two roofs of the machine on one thread, and the intensity at which they meet."""
-    roofs = roofline.peaks(device, threads=1, sizes=sizes, copy_bytes=copy_bytes)
+    roofs = roofline.peaks(device, threads=1, sizes=sizes, copy_bytes=copy_bytes, max_seconds=seconds)
     return roofs | {"ridge": roofline.ridge(roofs)}
 
 
@@ -61,19 +61,19 @@ def draw_roofs(axes, run, reach):
 
 measured_peaks = peaks()
 for run in measured_peaks:
-    slope, height, meet = (show(run[name]) for name in ("bandwidth", "flops", "ridge"))
+    slope, top, meet = (show(run[name]) for name in ("bandwidth", "flops", "ridge"))
     fig, axes = figures.figure(
         alt=f"A line over arithmetic intensity, both axes logarithmic: it climbs with {slope} until {meet},"
-        f" where it reaches {height} and goes flat.",
+        f" where it reaches {top} and goes flat.",
         caption="The roofline of one thread, 32-bit numbers: best matrix product and best copy.",
         run=run,
         height=3.0,
     )
     draw_roofs(axes, run, (0.05, 2000))
-    top = run["flops"]["value"]
+    height = run["flops"]["value"]
     axes.text(0.14, roofline.roof(0.1, roofs_of(run))["value"], f"memory roof,\n{slope}", va="top")
-    axes.text(100, 1.2 * top, f"compute roof, {height}", ha="center", va="bottom")
-    axes.text(1.1 * run["ridge"]["value"], 0.002 * top, f"ridge, {meet}")
+    axes.text(100, 1.2 * height, f"compute roof, {top}", ha="center", va="bottom")
+    axes.text(1.1 * run["ridge"]["value"], 0.002 * height, f"ridge, {meet}")
 
 # %%
 # Where the work stands
