@@ -37,8 +37,8 @@ def ratio_of_medians(first: Sequence[float], second: Sequence[float], level: flo
         raise ValueError("a sample is zero, shorter than its clock can see")
     below, above = [], []
     for samples, sign in ((second, 1), (first, -1)):
-        middle = math.log(float(np.median(samples)))
         low, high = (math.log(end) for end in bootstrap_median(samples, level))
+        middle = math.log(float(np.median(samples)))
         ends = (middle - low, high - middle)
         below.append(ends[0] if sign > 0 else ends[1])
         above.append(ends[1] if sign > 0 else ends[0])
