@@ -189,8 +189,9 @@ def operations(
         for key, (group, label, call) in calls.items()
     }
     shown = ("flops", "bytes", "intensity", "time", "rate", "bandwidth")
-    rows = [[f"{p['group']}, {p['label']}", *(p[name] for name in shown)] for p in points.values()]
-    return {"points": points, "table": table(["operation", *shown], rows)}
+    columns = ["operation", "work", "bytes moved", "intensity", "time", "work per second", "bytes per second"]
+    cells = [[f"{p['group']}, {p['label']}", *(p[name] for name in shown)] for p in points.values()]
+    return {"points": points, "table": table(columns, cells)}
 
 
 COLOURS = {
