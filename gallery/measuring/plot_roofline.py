@@ -256,8 +256,8 @@ for run in done:
 # %%
 # Why one token at a time is slow
 # -------------------------------
-# To decode one token of one text, every weight of the model is read, 4 bytes, for one multiplication and one
-# addition: half an operation per byte, on the left of the ridge. No step can be faster than reading the
+# To decode one token of one text, every weight of the model is read, :given:`4 bytes`, for one multiplication and
+# one addition: half an operation per byte, on the left of the ridge. No step can be faster than reading the
 # weights is, and a processor that computes twice as fast changes nothing. With B texts in the batch a weight
 # that is read once is used B times: the point moves to the right by almost B, and may climb until it meets
 # the ridge. Only from there on must more batch cost more time. An LSTM step is no different: who computes one

@@ -3,14 +3,14 @@ Comparing a thing with itself
 =============================
 
 A benchmark that cannot tell a thing from itself finds differences everywhere. Ours is put to the test on this
-machine: the same work twice, then with 2 % and 5 % more of it.
+machine: the same work twice, then with two and five per cent more of it.
 """
 
 # %%
 # A difference of known size
 # --------------------------
-# The work is a loop over a small addition. Making the loop 2 % longer makes it take 2 % longer, on any
-# machine: that is a planted difference. With nothing planted, every difference found is a false alarm. A
+# The work is a loop over a small addition. Making the loop :given:`2 % longer` makes it take as much longer, on
+# any machine: that is a planted difference. With nothing planted, every difference found is a false alarm. A
 # comparison says that two things differ when the 99 % interval of their ratio leaves 1 out.
 
 import time

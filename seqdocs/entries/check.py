@@ -1,4 +1,4 @@
-"""Every check of the glossary, in one pass: each fault once, with its file and line.
+"""Every check of the glossary and of numbers in prose, in one pass: each fault once, with file and line.
 
 A fault has no followers: a file that cannot be read still counts as an entry that others may name, and an
 example that is missing is not also one that uses nothing.
@@ -12,6 +12,7 @@ from pathlib import Path
 from seqdocs.entries.bibliography import BIBLIOGRAPHY, read_bibliography
 from seqdocs.entries.fault import Fault, did_you_mean, shown
 from seqdocs.entries.header import REQUIRED, Entry
+from seqdocs.entries.numbers import number_faults
 from seqdocs.entries.reader import read_entry
 from seqdocs.entries.source import AbsentError, Source, UnreadableError
 
@@ -29,7 +30,7 @@ ALMOST = (
 
 
 def check(root: Path) -> tuple[dict[str, Entry], list[Fault]]:
-    """Check the glossary below ``root``.
+    """Check the glossary, and the numbers in the prose of pages and examples, below ``root``.
 
     Returns:
         the entries whose required keys are all right, by stem in alphabetical order, and the faults of all
@@ -39,7 +40,7 @@ def check(root: Path) -> tuple[dict[str, Entry], list[Fault]]:
     faults += [*repeated_names(entries), *unknown_links(entries)]
     for key in ACYCLIC:
         faults += cycles(entries, key)
-    faults += [*source_faults(root, entries), *code_faults(root, entries)]
+    faults += [*source_faults(root, entries), *code_faults(root, entries), *number_faults(root)]
     whole = {stem: entry for stem, entry in entries.items() if all(getattr(entry, key) for key in REQUIRED)}
     return whole, sorted(faults)
 

@@ -56,7 +56,7 @@ def rows(site: Site) -> dict[str, dict[str, str]]:
 
 
 def redrawn(site: Site) -> set[str]:
-    """Pages drawn again without a warning, but for the home page, which always is: they are in its toctree."""
+    """Pages drawn again without a warning, but for the home page, whose toctree draws it with each of them."""
     pages, said = site.redrawn()
     assert said == ""
     return pages - {"index.html"}
