@@ -40,8 +40,8 @@ def receive(outcome: Outcome, unit: Unit, case: Case, commit: Mapping[str, Any])
         record = validate(loads(outcome["record"]))
     except ValueError as error:
         raise RecordError(str(error)) from None
-    asked = {"example": case.example, "experiment": case.declared.name, "code": case.code}
-    asked |= {"device": unit.device, "slug": unit.slug, "key": unit.key}
+    asked: dict[str, Any] = {"example": case.example, "experiment": case.declared.name, "code": case.code}
+    asked |= {"device": unit.device, "slug": unit.slug, "key": unit.key, "small": False}
     there = dict(record)
     for name, value in asked.items():
         if there[name] != value:

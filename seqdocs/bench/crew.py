@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -75,16 +76,26 @@ def _ask(address: str) -> None:
     raise PlanError(f"no Ray cluster answers at {address}: {reason}")
 
 
+@dataclass(frozen=True)
+class _Call:
+    """Something that a machine was asked for."""
+
+    node: int
+    late: float  # when no answer is as good as a lost machine
+    returns: bool = False  # not to measure, but to say that it is there again
+
+
 class RayCrew:
     """The machines of a cluster, numbered from 1: an actor on each, which measures."""
 
     def __init__(self, ray: Any, stream: TextIO) -> None:
         self.ray = ray
-        self.actor = ray.remote(num_cpus=0, max_restarts=0)(Node)  # waits for no CPU that may never be free
+        # It waits for no CPU, which may never be free, and comes back as long as its machine is there.
+        self.actor = ray.remote(num_cpus=0, max_restarts=-1)(Node)
         self.stream = stream
         self.ids: dict[int, str] = {}
         self.actors: dict[int, Any] = {}
-        self.running: dict[Any, tuple[int, float]] = {}  # result to come → machine, when it is too late
+        self.calls: dict[Any, _Call] = {}  # by the answer to come
         self.seconds: dict[str, float] = {}  # experiment → its own limit
         self.surveys: dict[int, Survey] = {}
 
@@ -98,43 +109,34 @@ class RayCrew:
         # A node without CPUs is a head that shall do no work.
         ids = sorted(node["NodeID"] for node in self._nodes() if node["Resources"].get("CPU"))
         self.ids = dict(enumerate(ids, 1))
-        answers: dict[Any, int] = {}
+        answers = {}
         for node in self.ids:
             try:
                 self.actors[node] = self._hire(node)
             except ValueError:  # the name is taken
                 self._leave_out(node, "another run measures there")
             else:
-                answers[self.actors[node].survey.remote()] = node
-        done, late = (
-            self.ray.wait(list(answers), num_returns=len(answers), timeout=SURVEY_SECONDS)
-            if answers
-            else ([], [])
-        )
-        for answer in late:
-            self._leave_out(answers[answer], f"it did not answer within {SURVEY_SECONDS:g} s")
-        for answer in sorted(done, key=answers.__getitem__):
-            node = answers[answer]
-            try:
-                survey: Survey = self.ray.get(answer)
-            except self.ray.exceptions.RayError as error:
-                self._leave_out(node, _words(error))
-            else:
-                self._accept(node, survey, wanted)
+                answers[node] = self.actors[node].survey.remote()
+        if answers:
+            self.ray.wait(list(answers.values()), num_returns=len(answers), timeout=SURVEY_SECONDS)
+        for node, answer in answers.items():
+            self._meet(node, answer, wanted)
         if not self.surveys:
             raise PlanError("the cluster has no machine that can measure")
 
-    def _accept(self, node: int, survey: Survey, wanted: list[Case]) -> None:
-        """Take a machine in, if its records would be ours."""
-        absent = [name for name, version in survey["versions"].items() if version == "absent"]
-        other = [case.name for case in wanted if survey["code"].get(case.name) != case.code]
-        if absent:
-            self._leave_out(node, f"it has no {' and no '.join(absent)}")
-        elif other:
-            self._leave_out(node, f"it reads other code than this checkout for {other[0]}")
-        else:
-            self.surveys[node] = survey
-            print(f"node {node}: {' · '.join(survey['labels'].values())}", file=self.stream, flush=True)
+    def _meet(self, node: int, answer: Any, wanted: list[Case]) -> None:
+        """Take a machine in or leave it out, by its answer."""
+        try:
+            survey: Survey = self.ray.get(answer, timeout=1)
+        except self.ray.exceptions.RayError as error:
+            self._leave_out(node, _words(error))
+            return
+        reason = unfit(survey, wanted)
+        if reason is not None:
+            self._leave_out(node, reason)
+            return
+        self.surveys[node] = survey
+        print(f"node {node}: {' · '.join(survey['labels'].values())}", file=self.stream, flush=True)
 
     def _leave_out(self, node: int, reason: str) -> None:
         print(f"node {node} is left out: {reason}", file=self.stream, flush=True)
@@ -162,48 +164,61 @@ class RayCrew:
             self._dismiss(node)
 
     def alive(self) -> set[int]:
-        """Return the machines that are there."""
+        """Return the machines that can measure, now or soon."""
         there = {node["NodeID"] for node in self._nodes()}
-        return {node for node in self.surveys if self.ids[node] in there}
+        return {node for node in self.actors if self.ids[node] in there}
+
+    def free(self) -> set[int]:
+        """Return the machines that can measure now."""
+        return self.alive() - {call.node for call in self.calls.values()}
 
     def begin(self, node: int, unit: Unit) -> None:
-        """Let a machine measure; one that was lost gets a new actor."""
-        if node not in self.actors:
-            self.actors[node] = self._hire_again(node)
+        """Let a free machine measure."""
         late = time.monotonic() + START_SECONDS + self.seconds[unit.name] + SPARE_SECONDS
-        self.running[self.actors[node].measure.remote(unit.name, unit.device)] = node, late
+        self.calls[self.actors[node].measure.remote(unit.name, unit.device)] = _Call(node, late)
 
-    def _hire_again(self, node: int) -> Any:
-        """Start a new actor; the name of the old one is free once the cluster knows that it died."""
-        end = time.monotonic() + ANSWER_SECONDS
-        while True:
+    def wait(self) -> tuple[int, Outcome | LostError] | None:
+        """Return the next machine that has ended with what came of it, or None to ask who is free again."""
+        if not self.calls:  # who was about to begin has just gone
+            return None
+        done, _ = self.ray.wait(list(self.calls), num_returns=1, timeout=1.0)
+        now = time.monotonic()
+        for answer in done or [answer for answer, call in self.calls.items() if now > call.late][:1]:
+            call = self.calls.pop(answer)
             try:
-                return self._hire(node)
-            except ValueError:
-                if time.monotonic() > end:
-                    raise
-                time.sleep(0.1)
+                outcome: Outcome = self.ray.get(answer, timeout=SPARE_SECONDS if done else 1)
+            except self.ray.exceptions.RayError as error:
+                if call.returns:
+                    self._dismiss(call.node)
+                    return None
+                self._await_return(call.node, restart=not done)
+                return call.node, LostError(_words(error))
+            return None if call.returns else (call.node, outcome)
+        return None
 
-    def wait(self) -> tuple[int, Outcome | LostError]:
-        """Return the next machine that has ended, and what came of it."""
-        while True:
-            done, _ = self.ray.wait(list(self.running), num_returns=1, timeout=1.0)
-            now = time.monotonic()
-            late = [result for result, (_, end) in self.running.items() if now > end]
-            for result in done or late[:1]:
-                node, _ = self.running.pop(result)
-                try:
-                    outcome: Outcome = self.ray.get(result, timeout=SPARE_SECONDS if done else 0)
-                except self.ray.exceptions.RayError as error:
-                    self._dismiss(node)
-                    return node, LostError(_words(error) if done else "it did not answer in time")
-                return node, outcome
+    def _await_return(self, node: int, restart: bool) -> None:
+        """Use a machine again when its actor answers; if the machine is lost, the cluster finds out."""
+        if restart:
+            self.ray.kill(self.actors[node], no_restart=False)
+        answer = self.actors[node].survey.options(max_task_retries=-1).remote()
+        self.calls[answer] = _Call(node, time.monotonic() + SURVEY_SECONDS, returns=True)
+
+
+def unfit(survey: Survey, wanted: list[Case]) -> str | None:
+    """Return why records of a machine would not be ours, or None if they would."""
+    absent = [name for name, version in survey["versions"].items() if version == "absent"]
+    other = [case.name for case in wanted if survey["code"].get(case.name) != case.code]
+    if absent:
+        return f"it has no {' and no '.join(absent)}"
+    return f"it reads other code than this checkout for {other[0]}" if other else None
 
 
 def _words(error: Exception) -> str:
-    """Return what Ray says of an error, without its list of ids and addresses."""
-    cause = getattr(error, "cause", None) or error
-    return str(cause).strip().partition("\n")[0] or type(cause).__name__
+    """Return how a machine was lost, without Ray's ids and addresses."""
+    cause = getattr(error, "cause", None)
+    if cause is None:
+        return f"it does not answer ({type(error).__name__})"
+    return f"{type(cause).__name__}: {cause}".partition("\n")[0]
 
 
 @contextmanager
@@ -223,11 +238,14 @@ def hired(address: str, wanted: list[Case], stream: TextIO) -> Iterator[RayCrew]
                 runtime_env={"working_dir": folder, "env_vars": ENVIRONMENT},
             )  # fmt: skip
         except (ConnectionError, RuntimeError, ValueError) as error:
-            raise PlanError(f"no Ray cluster answers at {address}: {_words(error)}") from None
+            reason = " ".join(str(error).split())
+            raise PlanError(f"no Ray cluster answers at {address}: {reason:.300}") from None
     crew = RayCrew(ray, stream)
     try:
         crew.gather(wanted)
         yield crew
+    except ray.exceptions.RayError as error:
+        raise PlanError(f"the cluster at {address} was lost: {_words(error)}") from None
     finally:
         crew.dismiss_all()
         ray.shutdown()

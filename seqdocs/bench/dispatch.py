@@ -34,13 +34,16 @@ class Crew(Protocol):
     """Machines by number, as :mod:`seqdocs.bench.cluster` has them."""
 
     def alive(self) -> set[int]:
-        """Return the machines that are there."""
+        """Return the machines that can measure, now or soon."""
+
+    def free(self) -> set[int]:
+        """Return the machines that can measure now."""
 
     def begin(self, node: int, unit: Unit) -> None:
         """Let a free machine measure."""
 
-    def wait(self) -> tuple[int, Outcome | LostError]:
-        """Return the next machine that has ended, and what came of it."""
+    def wait(self) -> tuple[int, Outcome | LostError] | None:
+        """Return the next machine that has ended with what came of it, or None to ask who is free again."""
 
 
 def units(surveys: Mapping[int, Survey], cases: Iterable[Case], device: str | None) -> list[Unit]:
@@ -75,26 +78,25 @@ class Dispatch:
     lost: Callable[[Unit, int, str], None]  # it goes back into the queue
     dropped: Callable[[Unit, str | None], None]  # it fails for a reason, or another kind of machine must do
     tried: dict[Unit, dict[int, str]] = field(default_factory=dict)  # machine lost with it → how
-    unreliable: set[int] = field(default_factory=set)  # lost with the last thing they did
-    gone: set[int] = field(default_factory=set)  # lost with the last two
 
     def run(self, wanted: Iterable[Unit], crew: Crew) -> None:
         """Measure until every unit has ended or is dropped."""
         waiting, running = list(wanted), dict[int, Unit]()
         while waiting or running:
-            there = crew.alive() - self.gone
+            there = crew.alive()
             for unit in [unit for unit in waiting if not any(self._can(node, unit) for node in there)]:
                 waiting.remove(unit)
                 self.dropped(unit, self._reason(unit, there))
-            for node in sorted(there - set(running)):
+            for node in sorted(crew.free()):
                 mine = next((unit for unit in waiting if self._can(node, unit)), None)
                 if mine is not None:
                     waiting.remove(mine)
                     running[node] = mine
                     self.began(mine, node)
                     crew.begin(node, mine)
-            if running:
-                node, outcome = crew.wait()
+            end = crew.wait() if waiting or running else None
+            if end is not None:
+                node, outcome = end
                 self._take(running.pop(node), node, outcome, waiting)
 
     def _is_of(self, node: int, unit: Unit) -> bool:
@@ -109,13 +111,9 @@ class Dispatch:
     def _take(self, unit: Unit, node: int, outcome: Outcome | LostError, waiting: list[Unit]) -> None:
         """Pass on what came of a unit, or put it back."""
         if not isinstance(outcome, LostError):
-            self.unreliable.discard(node)
             self.ended(unit, node, outcome)
             return
         self.tried.setdefault(unit, {})[node] = str(outcome)
-        if node in self.unreliable:
-            self.gone.add(node)
-        self.unreliable.add(node)
         waiting.insert(0, unit)
         self.lost(unit, node, str(outcome))
 

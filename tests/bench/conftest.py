@@ -103,13 +103,18 @@ def set_num_threads(count):
 """
 
 
-@pytest.fixture
-def light(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let workers import a torch of four lines: these tests are about everything around an experiment."""
-    folder = tmp_path / "light"
-    folder.mkdir()
+@pytest.fixture(scope="session")
+def light_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder with a torch of four lines."""
+    folder = tmp_path_factory.mktemp("light")
     (folder / "torch.py").write_text(TORCH, "utf8")
-    monkeypatch.setenv("PYTHONPATH", str(folder))
+    return folder
+
+
+@pytest.fixture
+def light(light_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let workers import the light torch: these tests are about everything around an experiment."""
+    monkeypatch.setenv("PYTHONPATH", str(light_folder))
 
 
 @pytest.fixture
