@@ -78,9 +78,10 @@ DAMAGED = [
     ("notes.0", None, "its `notes.0` is of type null, not string"),
     ("timings", {}, "its `timings` is of type object, not array"),
     ("timings.0", [], "its `timings.0` is of type array, not object"),
-    ("timings.0.times", NO, "its `timings.0` lacks `times`"),
     ("timings.0.times", {}, "its `timings.0.times` has 0 keys; the least is 1"),
-    ("timings.0.clock", NO, "its `timings.0` lacks `clock`"),
+    *((f"timings.0.{name}", NO, f"its `timings.0` lacks `{name}`") for name in RECORD["timings"][0]),
+    *((f"timings.0.precision.{name}", NO, f"lacks `{name}`") for name in ("wanted", "reached")),
+    *((f"timings.0.times.loop.{name}", NO, f"lacks `{name}`") for name in ("seconds", "loops")),
     ("timings.0.ratio", 1, "its `timings.0` has the unknown key `ratio`"),
     ("timings.0.precision.reached", "x", "its `timings.0.precision.reached` is of type string"),
     (
