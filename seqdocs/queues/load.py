@@ -31,7 +31,16 @@ WORST = 10  # times as late as the average may be
 
 
 class LateSenderError(RuntimeError):
-    """The sender was so late that the run says more about it than about the engine."""
+    """The sender was so late that the run says more about it than about the engine.
+
+    Args:
+        message: how late it was, and how late it may be.
+        trace: the run, for who wants to see.
+    """
+
+    def __init__(self, message: str, trace: Trace) -> None:
+        super().__init__(message)
+        self.trace = trace
 
 
 def open_loop(
@@ -161,5 +170,6 @@ def _refuse_late_sender(trace: Trace, limit: float) -> None:
         raise LateSenderError(
             f"requests were sent {mean * 1e3:.3g} ms late on average and {float(slip.max()) * 1e3:.3g} ms at"
             f" worst, where a service takes {service * 1e3:.3g} ms; allowed is {limit:g} of that on average"
-            f" and {WORST * limit:g} of it for all but one in a hundred: the machine is too busy for this run"
+            f" and {WORST * limit:g} of it for all but one in a hundred: the machine is too busy for it",
+            trace,
         )
