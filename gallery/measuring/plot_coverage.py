@@ -10,9 +10,9 @@ is kept can be counted, on machines whose truth we know.
 # Machines of known truth
 # -----------------------
 # On a synthetic machine B takes exactly :given:`1.1 times` as long as A. We measure that as always, in
-# interleaved rounds, take the median ratio and its interval, and look whether 1.1 lies inside. Again and again, on
-# hundreds of machines that are disturbed by noise alone (*lognormal*), by a *drift*, or by *bursts* of other
-# people's work.
+# interleaved rounds, take the median ratio and its interval, and look whether 1.1 lies inside. Again and
+# again, on hundreds of machines that are disturbed by noise alone (*lognormal*), by a *drift*, or by *bursts*
+# of other people's work.
 #
 # As a warning, the same on a drifting machine with samples drawn in blocks, all of A before all of B.
 

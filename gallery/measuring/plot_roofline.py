@@ -256,12 +256,12 @@ for run in done:
 # %%
 # Why one token at a time is slow
 # -------------------------------
-# To decode one token of one text, every weight of the model is read, :given:`4 bytes`, for one multiplication and
-# one addition: half an operation per byte, on the left of the ridge. No step can be faster than reading the
-# weights is, and a processor that computes twice as fast changes nothing. With B texts in the batch a weight
-# that is read once is used B times: the point moves to the right by almost B, and may climb until it meets
-# the ridge. Only from there on must more batch cost more time. An LSTM step is no different: who computes one
-# step at a time has but a thin matrix to multiply with.
+# To decode one token of one text, every weight of the model is read, :given:`4 bytes`, for one multiplication
+# and one addition: half an operation per byte, on the left of the ridge. No step can be faster than reading
+# the weights is, and a processor that computes twice as fast changes nothing. With B texts in the batch a
+# weight that is read once is used B times: the point moves to the right by almost B, and may climb until it
+# meets the ridge. Only from there on must more batch cost more time. An LSTM step is no different: who
+# computes one step at a time has but a thin matrix to multiply with.
 #
 # Two warnings. A point *above* the memory roof is no mistake: the bytes are those that operations hand over,
 # and what fits into a cache is handed over faster than memory could (the smaller matrix times a vector). And

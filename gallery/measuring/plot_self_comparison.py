@@ -9,9 +9,9 @@ machine: the same work twice, then with two and five per cent more of it.
 # %%
 # A difference of known size
 # --------------------------
-# The work is a loop over a small addition. Making the loop :given:`2 % longer` makes it take as much longer, on
-# any machine: that is a planted difference. With nothing planted, every difference found is a false alarm. A
-# comparison says that two things differ when the 99 % interval of their ratio leaves 1 out.
+# The work is a loop over a small addition. Making the loop :given:`2 % longer` makes it take as much longer,
+# on any machine: that is a planted difference. With nothing planted, every difference found is a false alarm.
+# A comparison says that two things differ when the 99 % interval of their ratio leaves 1 out.
 
 import time
 

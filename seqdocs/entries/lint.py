@@ -1,4 +1,4 @@
-"""``python -m seqdocs lint [ROOT]``: print every fault of the glossary; exit 1 when there are any."""
+"""``python -m seqdocs lint [ROOT]``: print every fault of glossary and prose; exit 1 when there are any."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 USAGE = """\
 usage: python -m seqdocs lint [ROOT]
 
-Check every entry of the checkout ROOT (default: the one around the current folder); print a line per fault.
+Check every entry of the checkout ROOT (default: the one around the current folder), and that no prose of its
+entries, pages and examples holds a typed measurement; print a line per fault.
 Exit status: 0 without faults, 1 with faults, 2 when nothing could be checked.
 """
 
