@@ -6,7 +6,6 @@ import contextlib
 import io
 import itertools
 import json
-import os
 import re
 import shutil
 import signal
@@ -22,6 +21,7 @@ import pytest
 from seqdocs.bench import crew, machine
 from seqdocs.bench.cli import main
 from seqdocs.bench.cluster import receive, run_on_cluster
+from seqdocs.bench.crew import unfit
 from seqdocs.bench.dispatch import Unit
 from seqdocs.bench.plan import PlanError, cases, own_store
 from seqdocs.bench.record import RecordError, dumps
@@ -29,7 +29,9 @@ from seqdocs.bench.runner import run_all
 from seqdocs.bench.shown import Shown
 from seqdocs.bench.store import Store
 
-FREE = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+with pytest.MonkeyPatch.context() as _:
+    _.delenv("OMP_NUM_THREADS", raising=False)
+    CPUS = machine.threads()
 
 SPREAD = """
 import os
@@ -184,8 +186,9 @@ class Nodes:
         self.nodes = {}
 
     def add(self, name, threads=1):
-        """Start a node; experiments read its name from ``TOY_NODE``."""
-        variables = {"TOY_NODE": name, "OMP_NUM_THREADS": str(threads), "PYTHONPATH": str(self.light)}
+        """Start a node; experiments read its name from ``TOY_NODE``. No threads: it does not say how many."""
+        variables = {"TOY_NODE": name, "PYTHONPATH": str(self.light)}
+        variables |= {"OMP_NUM_THREADS": str(threads)} if threads else {}
         self.nodes[name] = self.cluster.add_node(num_cpus=1, env_vars=variables)
 
     def remove(self, name):
@@ -211,6 +214,7 @@ def nodes(light_folder):
         pytest.skip("limits and kills are tested on Linux")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.delenv("OMP_NUM_THREADS", raising=False)
         there = Nodes(light_folder)
         there.add("a")
         there.add("b")
@@ -274,20 +278,20 @@ def test_a_record_of_a_node_is_the_one_this_machine_would_make_and_names_nobody(
             assert word not in dumps(record)
 
 
-@pytest.mark.skipif(FREE < 2, reason="needs two CPUs: threads make the kinds here")
+@pytest.mark.skipif(CPUS < 2, reason="needs two CPUs: threads make the kinds here")
 def test_every_kind_of_machine_measures_each_experiment_and_other_records_stay(nodes, toy, tmp_path):
     out = tmp_path / "out"
     only(toy, SPREAD + "".join(map(ONE.format, range(2))))
-    with nodes.with_extra("c", threads=2):
+    with nodes.with_extra("c", threads=None):  # it has all that there are, not the one that Ray would set
         summary, text = run(nodes, toy, out=out)
     assert counts(summary) == (4, 0, 0, 0)
     assert summary.shown is None
-    assert f"{machine.cpu_model()}, 2 threads" in text
+    assert f"{machine.cpu_model()}, {CPUS} threads" in text
     found = [record for name in ("number_0", "number_1") for record in Store(out).all("one/plot_toy", name)]
     assert sorted((r["experiment"], r["machine"]["threads"]) for r in found) == [
-        ("number_0", 1), ("number_0", 2), ("number_1", 1), ("number_1", 2),
+        ("number_0", 1), ("number_0", CPUS), ("number_1", 1), ("number_1", CPUS),
     ]  # fmt: skip
-    assert {r["result"]["node"] for r in found if r["machine"]["threads"] == 2} == {"c"}
+    assert {r["result"]["node"] for r in found if r["machine"]["threads"] == CPUS} == {"c"}
 
 
 def test_each_failure_on_a_node_is_named_with_its_log_and_the_others_go_on(nodes, toy):
@@ -364,6 +368,16 @@ def test_without_ray_one_sentence_says_how_to_get_it(toy, monkeypatch, capsys):
 def test_a_name_that_means_nothing_is_refused_before_a_cluster_is_asked(toy, capsys):
     assert main(["run", "doubld", "--ray", "nonsense", "--root", str(toy)]) == 2
     assert "`doubld` is no example or experiment" in capsys.readouterr().err
+
+
+def test_a_machine_with_other_code_or_without_torch_is_left_out(toy):
+    found, _ = cases(toy)
+    good = {"versions": machine.versions(), "code": {case.name: case.code for case in found}}
+    assert unfit(good, found) is None
+    assert unfit(good | {"versions": {"torch": "absent", "numpy": "2"}}, found) == "it has no torch"
+    for code in ({}, good["code"] | {found[0].name: "0123456789abcdef"}):
+        reason = f"it reads other code than this checkout for {found[0].name}"
+        assert unfit(good | {"code": code}, found) == reason
 
 
 def test_only_the_record_that_was_asked_for_is_received(toy, light):

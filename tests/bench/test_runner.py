@@ -41,11 +41,35 @@ def hangs(device):
     time.sleep(100)
 
 
+@experiment(seconds=0.5)
+def loops(device):
+    while True:
+        try:
+            while True:
+                pass
+        except BaseException:
+            pass
+
+
 @experiment(memory_gb=0.3)
 def leaks(device):
     held = []
     while True:
         held.append(bytearray(b"x" * 20_000_000))
+
+
+@experiment(memory_gb=0.3)
+def swallows(device):
+    held = b"x" * 10_000_000_000  # one statement, which no Python code could interrupt
+    return {"held": len(held)}
+
+
+@experiment(memory_gb=0.3)
+def leaks_through_a_child(device):
+    import subprocess
+
+    leak = "held = [b'x' * 400_000_000]; import time; time.sleep(100)"
+    subprocess.run([sys.executable, "-c", leak], check=True)
 
 
 @experiment
@@ -71,6 +95,12 @@ def floods(device):
     raise ValueError("the end of the flood")
 
 
+@experiment(seconds=0.5)
+def floods_for_ever(device):
+    while True:
+        os.write(1, b"x" * 999 + b"\\n")
+
+
 @experiment
 def returns_nonsense(device):
     return {"a": float("nan")}
@@ -91,11 +121,15 @@ def last(device):
 
 FAILURES = {
     "hangs": "took longer than its limit of 0.5 s",
+    "loops": "took longer than its limit of 0.5 s",
     "leaks": "more than its limit of 0.3 GB",
+    "swallows": "more than its limit of 0.3 GB",
+    "leaks_through_a_child": "more than its limit of 0.3 GB",
     "crashes": "died of SIGSEGV",
     "leaves": "ended without a record",
     "quits": "SystemExit: enough",
     "floods": "ValueError: the end of the flood",
+    "floods_for_ever": "took longer than its limit of 0.5 s",
     "returns_nonsense": "`returns_nonsense.a` is nan",
 }
 
@@ -135,6 +169,8 @@ def test_each_failure_is_named_with_its_log_and_the_others_go_on(toy, monkeypatc
     assert log.stat().st_size < 1_010_000
     assert log.read_text("utf8").rstrip().endswith("ValueError: the end of the flood")
     assert f'"{toy}/gallery/one/plot_bad.py", line {raised}, in floods' in log.read_text("utf8")
+    assert log.with_name("floods_for_ever.cpu.log").stat().st_size < 1_010_000
+    assert "Fatal Python error: Segmentation fault" in log.with_name("crashes.cpu.log").read_text("utf8")
     shown = Shown.load(summary.shown)
     assert shown.runs("one/plot_bad", "hangs") == ()
     assert shown.missing("one/plot_bad", "hangs") == ("cpu", "cuda")
