@@ -56,6 +56,9 @@ TRAFFIC = [
     ("made alike", lambda: torch.zeros_like(A), M * K),
     ("expanded rows are stored once", lambda: x.expand(4, K) + 1, K + 4 * K),
     ("a part of a tensor", lambda: B[:2] + 1, 2 * 2 * N),
+    ("an expanded part of a tensor", lambda: B[0].expand(4, N) + 1, N + 4 * N),
+    ("the same part given twice is read once", lambda: B[:2] * B[:2], 2 * 2 * N),
+    ("parts that overlap are no more than the whole", lambda: B[:3] + B[2:], 5 * N + 3 * N),
     ("two outputs", lambda: A.max(dim=0), M * K + K + 2 * K),  # positions take 8 bytes
     ("a sum", A.sum, M * K + 1),
     ("a number taken out", lambda: A.equal(A), M * K),
