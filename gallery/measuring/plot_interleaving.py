@@ -104,7 +104,7 @@ def twins(device, *, trials=20, rounds=60, sample_seconds=1e-3, width=128):
         off = [abs(ratio["value"] - 1) for ratio in own["ratios"]]
         result[order] = {
             "ratios": own["ratios"],
-            "furthest": quantity(100 * max(off), "%"),
+            "furthest": quantity(float(f"{100 * max(off):.2g}"), "%"),
             "alarms": percent([leaves_out_one(ratio) for ratio in own["ratios"]]),
             "apart": percent(own["apart"]),
             "worst": off.index(max(off)),
