@@ -19,7 +19,7 @@ ROOMS = (("glossary", "*.md"), ("docs", "**/*.md"), ("gallery", "**/*.rst"), ("g
 NO_PAGES = {"_build", "_static", "_templates", "brand", "glossary", "gallery", "contributing"}  # below docs
 
 GAP = r"(?:[ \t\u00a0\u2009\u202f]|&nbsp;|\n[ \t>]*)"
-NUMBER = r"(?<![\w.,\ufffc^])(?<!\d-)(?P<number>(?:\d[\d,.]*\d|\d)(?:e[+-]?\d+)?[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]*)"
+NUMBER = r"(?<![\w.,\ufffc^])(?P<number>(?:\d[\d,.]*\d|\d)(?:e[+-]?\d+)?[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]*)"
 COMPARED = (
     "faster|slower|more|less|fewer|larger|smaller|longer|shorter|higher|lower|cheaper|dearer|better|worse"
 )
@@ -32,6 +32,7 @@ UNITS = {
     ],
     "rate": [
         rf"{GAP}?[kMGTP]?Hz\b",
+        r"/s\b",
         rf"{GAP}(?:[\w-]+{GAP})?[\w-]+/(?:s|sec|second|min|minute|h|hour)\b",
         rf"{GAP}(?:[\w-]+{GAP}){{0,2}}[\w-]+{GAP}per{GAP}{PERIOD}\b",
         rf"{GAP}{WORD}{GAP}(?:a|an|each|every){GAP}{PERIOD}\b",
