@@ -12,7 +12,10 @@ times); Little 1961 (L = λ W); Kleinrock 1975, *Queueing Systems* volume 1, cha
 
 from __future__ import annotations
 
+import math
+
 from seqdocs.queues.checks import not_negative, positive
+from seqdocs.queues.estimate import between
 
 
 def utilisation(arrival_rate: float, service_rate: float) -> float:
@@ -56,6 +59,33 @@ def mm1_wait(arrival_rate: float, service_rate: float) -> float:
     """
     service_time = 1 / positive("service_rate", service_rate, "per second")
     return mg1_wait(arrival_rate, service_time, 2 * service_time**2)
+
+
+def mm1_wait_percentile(arrival_rate: float, service_rate: float, q: float) -> float:
+    """The wait that a share ``q`` of requests does not exceed, in M/M/1.
+
+    A share 1 − ρ of requests waits not at all; how long the others wait is exponential.
+
+    Args:
+        arrival_rate: λ, requests per second.
+        service_rate: μ, requests per second while busy.
+        q: the quantile, between 0 and 1; 0.99 for the p99.
+
+    Returns:
+        the t for which P(W > t) = ρ exp(−(μ − λ) t) is 1 − q, seconds; 0 if fewer than 1 − q wait at all.
+
+    Raises:
+        ValueError: as :func:`mm1_wait`, or if ``q`` does not lie between 0 and 1.
+
+    Source: Kleinrock 1975, chapter 5.
+
+    >>> round(mm1_wait_percentile(arrival_rate=9.0, service_rate=10.0, q=0.99), 2)
+    4.5
+    """
+    mm1_wait(arrival_rate, service_rate)  # refuses what has no long run
+    tail = 1 - between("q", q)
+    load = utilisation(arrival_rate, service_rate)
+    return math.log(load / tail) / (service_rate - arrival_rate) if load > tail else 0.0
 
 
 def md1_wait(arrival_rate: float, service_rate: float) -> float:

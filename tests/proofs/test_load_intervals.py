@@ -1,8 +1,7 @@
 """The intervals of queue figures hold the truth as often as they say; a run too short for one is refused.
 
-Waits of an M/M/1 queue come from Lindley's recursion, the truth from closed forms; P(W > t) is
-ρ exp(−(μ − λ) t).
-Everything is seeded; each test prints the coverage it found.
+Waits of an M/M/1 queue come from Lindley's recursion, the truth from the closed forms. Everything is seeded;
+each test prints the coverage it found.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ def queue(load: float, count: int, seed: int) -> torch.Tensor:
 
 def p99(load: float) -> float:
     """99 % of requests wait no longer than this, in mean service times."""
-    return math.log(load / 0.01) / (1 - load)
+    return theory.mm1_wait_percentile(load, 1.0, 0.99)
 
 
 def judged(make, draw, truth, runs=RUNS):

@@ -21,6 +21,8 @@ BAD = [
     (lambda: theory.utilisation(1.0, -4.0), "`service_rate` is -4.0 per second"),
     (lambda: theory.mg1_wait(1.0, 0.5, 0.2), "`service_second_moment` is 0.2 but the mean of a square"),
     (lambda: theory.mg1_wait(1.0, -0.5, 0.3), "`service_mean` is -0.5 seconds"),
+    (lambda: theory.mm1_wait_percentile(5.0, 4.0, 0.99), "`arrival_rate` is 5 per second .* load 1.25, but"),
+    (lambda: theory.mm1_wait_percentile(3.0, 4.0, 99), "`q` is 99 but must lie between 0 and 1"),
     (lambda: theory.wait_given_ahead(-1, 0.5), "`ahead` is -1 requests"),
     (lambda: theory.littles_law(1.0, -0.5), "`time_in_system` is -0.5 seconds"),
 ]
@@ -68,6 +70,17 @@ def test_a_long_simulated_run_has_the_mean_wait_of_the_closed_form(kind):
     error = float(means.std()) / batches**0.5
     assert abs(float(means.mean()) - expected) < 4 * error
     assert error < 0.03 * expected  # or the check above would pass for anything
+
+
+@pytest.mark.parametrize("q", [0.2, 0.3, 0.65, 0.99])
+def test_a_long_simulated_run_has_the_percentiles_of_the_closed_form(q):
+    expected = theory.mm1_wait_percentile(7.0, 10.0, q)
+    services, _ = exponential(1_000_000)
+    waits = lindley.waits(arrivals.poisson(7.0, len(services), seed=12), services, method="cumulative")
+    longer = (waits > expected).double()
+    error = max(float(longer.reshape(50, -1).mean(1).std()) / 50**0.5, 1e-12)
+    assert abs(float(longer.mean()) - min(1 - q, 0.7)) < 4 * error
+    assert error < 0.1 * (1 - q)  # or the check above would pass for anything
 
 
 def test_waits_given_the_number_ahead_follow_the_line_for_exponential_services():
