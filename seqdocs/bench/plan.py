@@ -13,7 +13,8 @@ from seqdocs.bench.checkout import root_above
 from seqdocs.bench.closure import code_hash
 from seqdocs.bench.data import DataError, find, hashes
 from seqdocs.bench.declared import Declared, declared
-from seqdocs.bench.record import Record, digest
+from seqdocs.bench.keys import key_of
+from seqdocs.bench.record import Record
 from seqdocs.bench.slice import cut
 from seqdocs.bench.source import SourceError, read
 from seqdocs.bench.store import Store
@@ -56,8 +57,7 @@ class Case:
 
     def key(self, device: str) -> str:
         """Return the key of its record on a device of this machine."""
-        circumstances = {"versions": machine.versions(), "device": machine.fingerprint(device)}
-        return digest({"code": self.code} | circumstances)
+        return key_of(self.code, versions=machine.versions(), device=machine.fingerprint(device))
 
 
 @dataclass(frozen=True)

@@ -120,8 +120,8 @@ class Shown:
         """Return the leaf at ``section/plot_x:experiment.path``; see :meth:`find`."""
         return self.find(path, device).value
 
-    def stamp(self, example: str) -> str:
-        """Return a hash of what an example shows; it changes when its runs do."""
+    def stamp(self, example: str | None = None) -> str:
+        """Return a hash of what an example shows, or of everything; it changes when the runs do."""
         return digest({name: self._experiments[name] for name in self.experiments(example)})
 
 

@@ -14,6 +14,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         api,
         assets,
         cards,
+        cells,
         claim_list,
         claim_views,
         claims,
@@ -70,6 +71,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     assets.setup_assets(app)
     search.setup_search(app)
     stale.setup_stale(app)
+    cells.setup_cells(app)
     api.setup_api(app)
     editlinks.setup_editlinks(app)
     exports.setup_exports(app)

@@ -1,45 +1,55 @@
-"""Tells sphinx-gallery and jupyter-cache what is out of date; both look at their own text alone.
+"""Tells sphinx-gallery what is out of date; by itself it looks at an example's own text alone.
 
-An example is drawn again when its script, the project's modules it reaches, the records it shows, or the
-versions that decide how it looks have changed. The cells of a page run again when their code or the
-project's modules they reach have changed. Otherwise nothing runs.
+An example is drawn again when its script, the project's modules it reaches, the data it declares, the records
+it shows, the device, or the versions and settings that decide how it looks have changed. Otherwise it is not.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 import shutil
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
-from seqdocs.bench.closure import closure, resolve
-from seqdocs.bench.machine import versions
-from seqdocs.bench.record import RecordError, digest
-from seqdocs.bench.source import SourceError, essence
+from seqdocs.bench.closure import code_hash
+from seqdocs.bench.data import DataError, find, hashes
+from seqdocs.bench.declared import declared
+from seqdocs.bench.keys import key_of
+from seqdocs.bench.machine import fingerprint
+from seqdocs.bench.record import RecordError
+from seqdocs.bench.source import SourceError, read
 from seqdocs.entries.check import GALLERY
 from seqdocs.sphinxext import gallery_figures
-from seqdocs.sphinxext.mirror import CELL
+from seqdocs.sphinxext.circumstances import packages, settled
 from seqdocs.sphinxext.records import records
-from seqdocs.sphinxext.settings import settings, warn
+from seqdocs.sphinxext.settings import settings
 
 DRAWING = ("matplotlib", "sphinx-gallery")  # packages whose version decides how an example looks
-CELL_BODY = re.compile(
-    r"^(?P<fence>`{3,}|~{3,}|:{3,})\s*\{code-cell\}[^\n]*\n(?P<body>.*?)^(?P=fence)[`~:]*\s*$", re.M | re.S
-)
-CELL_OPTIONS = re.compile(r"\A(?:---\n.*?\n---\n|(?::[^\n]*\n)+)", re.S)
-IS_NOTEBOOK = re.compile(r"\A---\n(?:(?!---).*\n)*?.*\bfile_format: mystnb\b")
 PENDING: WeakKeyDictionary[Sphinx, dict[Path, str]] = WeakKeyDictionary()  # keys of the examples being drawn
+GIVEN: WeakKeyDictionary[Sphinx, Any] = WeakKeyDictionary()  # sphinx-gallery's settings as conf.py gives them
 
 
 def scripts(root: Path) -> list[Path]:
     """Every script of the gallery."""
     return sorted((root / GALLERY).glob("**/*.py"))
+
+
+def remember_settings(app: Sphinx, config: Config) -> None:
+    """Keep the settings of sphinx-gallery before it fills them with what changes from build to build."""
+    GIVEN[app] = settled(getattr(config, "sphinx_gallery_conf", {}), settings(app).root_path)
+
+
+def code_of(text: str, folders: tuple[Path, ...], name: str) -> str:
+    """The hash of a script or of cells, with all they reach and the data that experiments declare."""
+    root = folders[-1]
+    patterns = [one for experiment in declared(text, name) for one in experiment.options.data]
+    return code_hash(text, folders, name, hashes(find(root, patterns)))
 
 
 def drawing_key(app: Sphinx, script: Path) -> str:
@@ -52,18 +62,16 @@ def drawing_key(app: Sphinx, script: Path) -> str:
     except RecordError as error:
         shown = str(error)  # drawing will say it, and a file that appears changes the key
     try:
-        reached = closure(text, (script.parent, root), script.name)
-    except SourceError:
-        reached = {}  # drawing will fail and show where
-    saver = Path(gallery_figures.__file__).read_text("utf8")
-    facts = {
-        "script": hashlib.sha256(text.encode()).hexdigest(),
-        "modules": reached,
-        "shown": shown,
-        "versions": [version(name) for name in DRAWING],
-        "saver": digest(essence(saver, "gallery_figures.py")),
+        code = code_of(text, (script.parent, root), script.name)
+    except (SourceError, DataError) as error:
+        code = str(error)  # drawing will fail and show where
+    saver = Path(gallery_figures.__file__)
+    drawn = {
+        "prose": hashlib.sha256(text.encode()).hexdigest(),  # comments and docstrings are part of the page
+        "saver": code_hash(read(saver), (), saver.name),
+        "gallery": GIVEN.get(app, {}),
     }
-    return digest(facts)
+    return key_of(code, versions=packages(DRAWING), device=fingerprint("cpu"), shown=shown, settings=drawn)
 
 
 def forget_example(target: Path) -> None:
@@ -120,36 +128,9 @@ def make_stable(archive: Path) -> None:
             new.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
 
 
-def cell_code(text: str) -> str:
-    """The code of a page's cells, one after the other."""
-    bodies = (CELL_OPTIONS.sub("", found["body"]) for found in CELL_BODY.finditer(text))
-    return "\n".join(
-        "\n".join("pass" if re.match(r"\s*[%!]", line) else line for line in body.split("\n"))
-        for body in bodies
-    )
-
-
-def add_key(app: Sphinx, docname: str, content: list[str]) -> None:
-    """While a page with cells is read: append a hidden cell that changes with what the cells reach."""
-    if not (IS_NOTEBOOK.match(content[0]) and CELL.search(content[0])):
-        return
-    root = settings(app).root_path
-    code = cell_code(content[0])
-    try:
-        reached = closure(code, (root,), docname)
-    except SourceError as error:
-        warn(f"a cell is no Python: {error}", "cells", docname)
-        return
-    for module in reached:
-        if path := resolve(module, (root,)):
-            app.env.note_dependency(path)  # so that a newer module makes Sphinx read the page
-    key = digest({"modules": reached, "versions": versions()})
-    content[0] += f"\n\n```{{code-cell}}\n:tags: [remove-cell]\n# the code these cells reach: {key}\n```\n"
-
-
 def setup_stale(app: Sphinx) -> None:
-    """Around sphinx-gallery (500), and after the mirror has changed the header (100)."""
+    """Around sphinx-gallery (500)."""
     if "sphinx_gallery.gen_gallery" in app.extensions:
+        app.connect("config-inited", remember_settings, priority=5)  # sphinx-gallery: 10
         app.connect("builder-inited", forget_stale, priority=100)
         app.connect("builder-inited", remember_drawn, priority=600)
-    app.connect("source-read", add_key, priority=200)
