@@ -91,7 +91,7 @@ def stalled(device, *, requests=370, service=0.002, pause=0.1, load=0.7, repeats
         "service": quantity(float(services(opened[0]).median()), "s"),
         "times_as_long": quantity(reports["open"]["p99"]["value"] / reports["closed"]["p99"]["value"], "×"),
         "sent_late": quantity(max(float(slips(run).mean()) for run in opened), "s"),
-        "sent_late_worst": quantity(max(float(slips(run).max()) for run in opened), "s"),
+        "sent_latest": quantity(max(float(slips(run).max()) for run in opened), "s"),
         "table": table(["latency", "open", "closed"], rows),
     }
 
