@@ -45,7 +45,7 @@ def test_a_changed_summary_changes_the_cards_of_other_pages(checkout: Checkout) 
 
 
 def test_a_new_term_of_three_files_appears_everywhere(checkout: Checkout) -> None:
-    checkout.add_term("three", "two")
+    checkout.add_term("three", "two", 3)
     assert checkout.build() == ["cell three", "drew three", "measured three"]
     shows = (
         "glossary.html",

@@ -14,7 +14,11 @@ def setup(app: Sphinx) -> dict[str, Any]:
         api,
         assets,
         cards,
+<<<<<<< Updated upstream
         cells,
+=======
+        citations,
+>>>>>>> Stashed changes
         claim_list,
         claim_views,
         claims,
@@ -28,6 +32,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         gallery_order,
         given,
         ledger,
+        leftovers,
         library,
         links,
         measured,
@@ -54,6 +59,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     navigation.setup_navigation(app)
     factbox.setup_factbox(app)
     cards.setup_cards(app)
+    citations.setup_citations(app)
     entry_index.setup_entry_index(app)
     records.setup_records(app)
     devices.setup_devices(app)
@@ -74,6 +80,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     cells.setup_cells(app)
     api.setup_api(app)
     editlinks.setup_editlinks(app)
+    leftovers.setup_leftovers(app)
     exports.setup_exports(app)
     app.setup_extension("seqdocs.sphinxext.maths")
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}
