@@ -14,11 +14,8 @@ def setup(app: Sphinx) -> dict[str, Any]:
         api,
         assets,
         cards,
-<<<<<<< Updated upstream
         cells,
-=======
         citations,
->>>>>>> Stashed changes
         claim_list,
         claim_views,
         claims,
