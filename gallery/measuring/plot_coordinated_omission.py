@@ -124,8 +124,8 @@ for run in runs:
 # and then for those who had come before it. One bad sample in a few hundred is what is left, and a p99 does
 # not see it: it leaves out the worst hundredth.
 #
-# We repeat both tests a few times and take the p99 of every run. The pause stands in both reports; but one of
-# them says that hardly anybody met it.
+# We repeat both tests a few times and take the p99 of every run; the mean of these gets its interval by
+# Student's t. The pause stands in both reports; but one of them says that hardly anybody met it.
 
 for run in runs:
     p99 = {loop: 1e3 * run[loop]["p99"]["value"] for loop in COLOURS}

@@ -15,7 +15,7 @@ from seqdocs.queues.estimate import between
 
 
 def student_t(freedom: int, level: float = 0.95) -> float:
-    """The t that |T| stays below with probability ``level``.
+    """The t that T, whatever its sign, stays within with probability ``level``.
 
     Args:
         freedom: degrees of freedom, ν.
