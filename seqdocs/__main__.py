@@ -7,7 +7,7 @@ from importlib import import_module
 
 COMMANDS = {
     "lint": ("seqdocs.entries.lint", "check every entry; one line per fault"),
-    "bench": ("seqdocs.bench.cli", "list, run and show experiments"),
+    "bench": ("seqdocs.bench.cli", "list, run, show, compare and export measurements"),
     "build": ("seqdocs.sphinxext.build", "measure what is stale, then draw and publish the site"),
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from seqdocs.bench.record import RecordError
+from seqdocs.bench.record import SCHEMA_FILE, RecordError
 from seqdocs.entries.header import AREAS, Entry
 from seqdocs.sphinxext import text
 from seqdocs.sphinxext.claim_list import CLAIMS
@@ -89,7 +89,7 @@ def write_exports(app: Sphinx, error: Exception | None) -> None:
     write_if_changed(out / "glossary.json", dumps(glossary(app)))
     write_if_changed(out / "claims.json", dumps(claims_data(app)))
     write_if_changed(out / "records.json", dumps(shown_records(app)))
-    for schema in sorted(SCHEMAS.glob("*.json")):
+    for schema in (*sorted(SCHEMAS.glob("*.json")), SCHEMA_FILE):
         write_if_changed(out / "schemas" / schema.name, schema.read_text("utf8"))
 
 

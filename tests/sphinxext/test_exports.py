@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
 
+from seqdocs.bench.record import SCHEMA_FILE
 from seqdocs.sphinxext.exports import SCHEMAS
 from tests.sphinxext.conftest import Site, copied
 
@@ -18,7 +20,19 @@ def test_an_export_fits_the_schema_beside_it(built: Site, name: str) -> None:
     schema = json.loads(built.text(data["$schema"]))
     assert schema == json.loads((SCHEMAS / f"{name}.json").read_text("utf8"))
     Draft202012Validator.check_schema(schema)
-    Draft202012Validator(schema).validate(data)
+    record = Resource.from_contents(json.loads(built.text(f"schemas/{SCHEMA_FILE.name}")))
+    beside = Registry().with_resource(SCHEMA_FILE.name, record)
+    Draft202012Validator(schema, registry=beside).validate(data)
+
+
+def test_the_schema_of_the_records_holds_that_of_a_record(built: Site) -> None:
+    data = json.loads(built.text("records.json"))
+    del data["experiments"][0]["runs"][0]["record"]["threads"]
+    record = Resource.from_contents(json.loads(built.text(f"schemas/{SCHEMA_FILE.name}")))
+    beside = Registry().with_resource(SCHEMA_FILE.name, record)
+    schema = json.loads(built.text("schemas/records.json"))
+    (fault,) = Draft202012Validator(schema, registry=beside).iter_errors(data)
+    assert "'threads' is a required property" in fault.message
 
 
 def test_the_glossary_holds_every_entry_with_its_page_and_claims(built: Site) -> None:
