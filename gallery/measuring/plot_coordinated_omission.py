@@ -58,8 +58,8 @@ def summary(runs, service):
     slow = sum(int((one > 2 * service).sum()) for one in each) / len(each)
     worst = max(float(one.max()) for one in each)
     return {
-        "sent": [run.sent.tolist() for run in runs],
-        "latencies": [one.tolist() for one in each],
+        "sent": [[round(moment, 6) for moment in run.sent.tolist()] for run in runs],
+        "latencies": [[round(latency, 6) for latency in one.tolist()] for one in each],
         "p50": seconds(p50),
         "p99": seconds(p99),
         "worst": quantity(worst, "s"),
