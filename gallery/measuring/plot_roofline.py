@@ -202,7 +202,7 @@ COLOURS = {
     "attention": figures.COLOURS["attention"],
     "decoding step": figures.GREEN,
 }
-SIDES = {"matrix × vector": (-6, 4, "right"), "LSTM step": (6, -9, "left"), "attention": (0, -14, "center")}
+UP = {"matrix × vector": 4, "LSTM step": -4, "decoding step": -11, "attention": -12}  # of labels, in points
 
 
 def placed(run):
@@ -233,12 +233,12 @@ for run in done:
         own = [point for point in points if point["group"] == group]
         x, y = ([point[name]["value"] for point in own] for name in ("intensity", "rate"))
         axes.plot(x, y, "o-", color=colour, linewidth=1, label=group)
-        right, up, side = SIDES.get(group, (6, -4, "left"))
         for point in own:
             at = point["intensity"]["value"], point["rate"]["value"]
+            over = point["bound"] == "memory" and point["fraction"]["value"] > 100  # room is on its left
             axes.annotate(
-                point["label"], at, xytext=(right, up), textcoords="offset points",
-                ha=side, fontsize="x-small", color=colour,
+                point["label"], at, xytext=(-6 if over else 6, UP.get(group, -4)),
+                textcoords="offset points", ha="right" if over else "left", fontsize="x-small", color=colour,
             )  # fmt: skip
     axes.set_ylim(min(point["rate"]["value"] for point in points) / 3, None)
     axes.legend(loc="lower right")

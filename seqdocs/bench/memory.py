@@ -4,9 +4,9 @@ On the CPU torch's profiler reports every allocation and release of torch's allo
 sum is the peak. On a GPU the caching allocator keeps that number itself. Both see tensors, what autograd
 saves for the backward pass, and scratch space that operators take from the allocator. They do not see what
 libraries allocate behind torch's back (oneDNN and MKL packing weights, cuDNN's own heap), Python objects,
-or work done in other Python threads. The resident set of a process would see those, but only in steps of
-megabytes and with the allocator's leftovers in it; the record of each experiment holds it as well, for the
-whole process.
+or work done in other Python threads. The resident set of a process does see those, but only in steps of
+megabytes and with the allocator's leftovers in it: :mod:`seqdocs.bench.fresh` measures it in a new process,
+and the record of each experiment holds it for the whole process.
 """
 
 from __future__ import annotations
