@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqdocs.bench.record import digest
 from seqdocs.entries.check import GALLERY
 
 
@@ -31,11 +30,16 @@ class Drawn:
         return str(devices[0]) if len(devices) == 1 else ""
 
 
+def files_of(srcdir: Path, example: str) -> Path:
+    """What the files of all figures of an example begin with."""
+    section, _, stem = example.rpartition("/")
+    return srcdir / GALLERY / section / "images" / f"sphx_glr_{stem}"
+
+
 def read_figures(srcdir: Path, example: str) -> list[Drawn]:
     """The figures of an example, in the order in which they were drawn; none if it was not."""
-    section, _, stem = example.rpartition("/")
-    folder = srcdir / GALLERY / section / "images"
-    found = sorted(folder.glob(f"sphx_glr_{stem}_[0-9][0-9][0-9]_figure.json"))
+    begin = files_of(srcdir, example)
+    found = sorted(begin.parent.glob(f"{begin.name}_[0-9][0-9][0-9]_figure.json"))
     return [
         Drawn(
             path.relative_to(srcdir).as_posix().removesuffix("_figure.json"),
@@ -58,8 +62,3 @@ def group_figures(figures: list[Drawn]) -> list[list[Drawn]]:
         groups.setdefault(key, []).append(figure)
     first = next((figure.device for figure in figures if figure.device), "")
     return sorted(groups.values(), key=lambda group: all(one.device not in ("", first) for one in group))
-
-
-def signature(srcdir: Path, example: str) -> str:
-    """A hash of what the figures of an example say of themselves."""
-    return digest([[figure.place, figure.texts] for figure in read_figures(srcdir, example)])

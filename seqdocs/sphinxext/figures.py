@@ -19,14 +19,14 @@ from sphinx.util.docutils import SphinxDirective
 from seqdocs.entries.check import GALLERY
 from seqdocs.sphinxext import text
 from seqdocs.sphinxext.devices import belong
-from seqdocs.sphinxext.figure_groups import Drawn, group_figures, read_figures, signature
+from seqdocs.sphinxext.figure_groups import Drawn, files_of, group_figures, read_figures
 from seqdocs.sphinxext.library import example_docname, library
-from seqdocs.sphinxext.pagedata import all_notes, note, noted
+from seqdocs.sphinxext.pagedata import note, noted
 from seqdocs.sphinxext.records import devices
 from seqdocs.sphinxext.refresh import shows
 from seqdocs.sphinxext.settings import warn
 
-NOTE = "figures"  # for each example whose figures a page shows, their signature
+NOTE = "figures"  # whether a page shows figures of an example
 OF_EXAMPLE = re.compile(rf"{GALLERY}/(?P<folder>.*/)?images/sphx_glr_(?P<stem>.+)_\d{{3}}")
 
 
@@ -43,9 +43,13 @@ def figure_node(drawn: Drawn) -> nodes.figure:
 
 
 def example_figures(env: BuildEnvironment, docname: str, example: str) -> list[list[nodes.figure]]:
-    """An example's figures by number, for every number one per device. The page shows them, it is noted."""
+    """An example's figures by number, for every number one per device; that the page shows them is noted.
+
+    An example is drawn anew as a whole, so that the page depends on all of it through the first figure.
+    """
     srcdir = Path(env.srcdir)
-    note(env, docname, NOTE, noted(env, docname, NOTE, {}) | {example: signature(srcdir, example)})
+    note(env, docname, NOTE, True)
+    env.note_dependency(f"{files_of(srcdir, example)}_001_figure.json")
     groups = []
     for number, group in enumerate(group_figures(read_figures(srcdir, example)), 1):
         made = [figure_node(drawn) for drawn in group]
@@ -148,26 +152,9 @@ def check_cells(app: Sphinx, doctree: nodes.document) -> None:
                     warn(said, "figure", output)
 
 
-def redrawn(
-    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
-) -> list[str]:
-    """Pages that show figures of an example that has drawn others since: a dependency names no new file."""
-    seen: dict[str, str] = {}
-
-    def now(example: str) -> str:
-        return seen.setdefault(example, signature(Path(app.srcdir), example))
-
-    shown = {docname: noted(env, docname, NOTE, {}) for docname in all_notes(env).keys() - removed}
-    return [
-        docname
-        for docname, examples in shown.items()
-        if any(now(example) != then for example, then in examples.items())
-    ]
-
-
 def shown_with_figures(app: Sphinx, docname: str) -> object:
     """How devices are named, on a page with figures of examples."""
-    return devices(app) if noted(app.env, docname, NOTE, {}) else ()
+    return devices(app) if noted(app.env, docname, NOTE, False) else ()
 
 
 def sweep(app: Sphinx, error: Exception | None) -> None:
@@ -183,7 +170,6 @@ def sweep(app: Sphinx, error: Exception | None) -> None:
 def setup_figures(app: Sphinx) -> None:
     """Both directives, and a check of what cells draw."""
     app.connect("doctree-read", check_cells)
-    app.connect("env-get-outdated", redrawn)
     app.add_directive("themed-figure", ThemedFigure)
     app.add_directive("example-figure", ExampleFigure)
     app.connect("doctree-resolved", link_figures)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from seqdocs.bench.quantity import quantity, table, verdict
@@ -48,7 +49,9 @@ def timing(slug: str, **more: Any) -> dict[str, Any]:
         "table": table(["model", ("time", "s")], [["toy", quantity(time, "s")]]),
         "claims": {"s0-02": verdict("holds", f"it takes {time} s")},
     }
-    if slug != OTHER:  # its record is of older code
+    if slug == OTHER:  # its record is of older code
+        del result["table"]
+    else:
         result |= {"lags": [0, 1, 2, 3], "curves": {"rnn": [time**k for k in range(4)]}}
     return of_device(slug, result) | more
 
@@ -67,14 +70,16 @@ def make(folder: Path, slugs: Sequence[str] = (CPU, GPU)) -> Site:
     return site
 
 
-def put(site: Site, runs: Sequence[dict[str, Any]], stale: Sequence[str] = (GPU,)) -> None:
-    """Write the records of `timing`; `memory` has one of this build's machine."""
-    rows = [{"stale": run["slug"] in stale, "here": run["slug"] == CPU, "record": run} for run in runs]
+def put(site: Site, runs: Sequence[dict[str, Any]], more: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Write the records of `timing`, in the order of the site; `memory` has one of this build's machine."""
+    rows = [{"stale": run["slug"] == GPU, "here": run["slug"] == CPU, "record": run} for run in runs]
     most = of_device(CPU, {"most": quantity(4096, "B")}, "memory")
-    experiments = {
+    experiments: dict[str, Any] = {
         "one/plot_alpha:timing": {"doc": "", "line": 1, "runs": rows, "missing": []},
         "one/plot_alpha:memory": {
             "doc": "", "line": 1, "runs": [{"stale": False, "here": True, "record": most}], "missing": []
         },
     }  # fmt: skip
-    (site.root / "shown.json").write_text(json.dumps({"schema": SCHEMA, "experiments": experiments}), "utf8")
+    (site.root / "shown.json").write_text(
+        json.dumps({"schema": SCHEMA, "experiments": experiments | more}), "utf8"
+    )
