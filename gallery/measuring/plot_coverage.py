@@ -93,9 +93,6 @@ def coverage(device, *, machines=200, rounds=(3, 5, 7, 15, 30, 60)):
         "most": quantity(rounds[-1], "rounds"),
         "first": {name: quantity(own[0], "%") for name, own in holds.items()},
         "last": {name: quantity(own[-1], "%") for name, own in holds.items()},
-        "plain_of_seven": quantity(holds["plain"][list(rounds).index(7)], "%"),
-        "width_first": quantity(widths["lognormal"][0], "%"),
-        "width_last": quantity(widths["lognormal"][-1], "%"),
         "table": table(["rounds", *((name, "%") for name in NAMES.values())], rows),
     }
 

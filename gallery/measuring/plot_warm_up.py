@@ -81,13 +81,11 @@ def first_calls(device, *, fresh=40, calls=30, width=64):
         "running": summed,
         "first_ever": quantity(first[0], "s"),
         "steady": median_of(first[calls // 2 :], "s"),
-        "times_process": quantity(float(relative["process"][0, 0]), "×"),
         "times_shape": median_of(relative["shape"][:, 0].tolist(), "×"),
         "times_module": median_of(relative["module"][:, 0].tolist(), "×"),
         "count": quantity(calls, "calls"),
         "mean_of_all": quantity(summed["mean"][-1], "×"),
         "median_of_all": quantity(summed["median"][-1], "×"),
-        "median_of_three": quantity(summed["median"][2], "×"),
         "seconds": {
             kind: [[float(f"{x:.4g}") for x in own] for own in all_] for kind, all_ in seconds.items()
         },
@@ -175,8 +173,6 @@ def warmed(device, *, fresh=40, after=10, width=128):
     return {
         "counts": counts,
         "thrown": quantity(float(np.median(counts)), "calls"),
-        "fewest": quantity(min(counts), "calls"),
-        "most": quantity(max(counts), "calls"),
         "after": quantity(after, "calls"),
         "left": median_of(left, "×"),
         "unwarmed": median_of(unwarmed, "×"),
