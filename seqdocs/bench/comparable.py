@@ -24,28 +24,25 @@ def _brief(value: object) -> str:
     return words if len(words) <= 60 else f"{words[:57]}…"
 
 
+def _must_agree(record: Record) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return what two records must have in common, each with the reason for a refusal."""
+    names = [name for name in MACHINE if record["device"] == "cuda" or "gpu" not in name]
+    return [
+        ("they are different experiments", {"experiment": name_of(record)}),
+        ("they are of different machines", {"device": record["slug"]}),
+        ("they are of different machines", {name: record["machine"].get(name) for name in names}),
+        ("their parameters differ", record["params"]),
+        ("their data differ", record["data"]),
+        ("their timings used different threads", {"threads": record["threads"]}),
+    ]
+
+
 def refusal(first: Record, second: Record) -> str | None:
     """Say in one sentence why two records must not be joined or compared; None if they may.
 
     Other code and other versions are no reason: they are what one compares.
     """
-    facts = [
-        {
-            name: record["machine"].get(name)
-            for name in MACHINE
-            if record["device"] == "cuda" or "gpu" not in name
-        }
-        for record in (first, second)
-    ]
-    checks: list[tuple[str, Mapping[str, Any], Mapping[str, Any]]] = [
-        ("they are different experiments", *({"experiment": name_of(one)} for one in (first, second))),
-        ("they are of different machines", *({"device": one["slug"]} for one in (first, second))),
-        ("they are of different machines", *facts),
-        ("their parameters differ", first["params"], second["params"]),
-        ("their data differ", first["data"], second["data"]),
-        ("their timings used different threads", *({"threads": one["threads"]} for one in (first, second))),
-    ]
-    for reason, one, other in checks:
+    for (reason, one), (_, other) in zip(_must_agree(first), _must_agree(second), strict=True):
         difference = _first_difference(one, other)
         if difference:
             return f"{name_of(first)}: {reason}: {difference}"

@@ -77,9 +77,9 @@ def suite(records: Iterable[Record]) -> tuple[dict[str, Any], list[str]]:
         if not record["timings"]:
             missing.append(f"{name_of(record)} timed nothing")
         for number, timing in enumerate(record["timings"], 1):
-            facts = {"timer": timing["clock"], "seqdocs_baseline": timing["baseline"]}
-            kept = {name: _words(word) for name, word in facts.items() if _words(word)}
-            kept |= {"seqdocs_threads": int(timing["threads"])}
+            facts: dict[str, Any] = {"seqdocs_threads": int(timing["threads"])}
+            words = {"timer": timing["clock"], "seqdocs_baseline": timing["baseline"]}
+            facts |= {name: _words(word) for name, word in words.items() if _words(word)}
             for competitor, times in timing["times"].items():
                 name = _words(f"{name_of(record)}/{number}/{competitor}")
                 if name in benchmarks:
@@ -87,5 +87,5 @@ def suite(records: Iterable[Record]) -> tuple[dict[str, Any], list[str]]:
                 elif not all(seconds > 0 for seconds in times["seconds"]):
                     missing.append(f"{name} has a sample of 0 s, which pyperf does not take")
                 else:
-                    benchmarks[name] = benchmark(name, times, circumstances(record) | kept)
+                    benchmarks[name] = benchmark(name, times, circumstances(record) | facts)
     return {"version": VERSION, "benchmarks": list(benchmarks.values())}, missing

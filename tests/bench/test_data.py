@@ -77,7 +77,7 @@ def write(file: Path, text: str) -> None:
 
 def test_the_key_follows_names_and_contents_of_data_files(letters):
     before = code(letters)
-    write(letters / NAMES[0], "abd")
+    write(letters / NAMES[0], "xyz")
     after = code(letters)
     assert after != before
     write(letters / NAMES[0], "abc")

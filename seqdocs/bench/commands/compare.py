@@ -158,9 +158,9 @@ def _line(first: dict[str, Any], second: dict[str, Any], name: str) -> str:
     for fact in ("threads", "clock"):
         if first[fact] != second[fact]:
             return f"not compared: `{fact}` is {first[fact]} in A and {second[fact]} in B"
-    samples = [timing["times"][name]["seconds"] for timing in (first, second)]
+    before, after = first["times"][name]["seconds"], second["times"][name]["seconds"]
     try:
-        ratio, sure = ratio_of_medians(*samples), ratio_of_medians(*samples, SURE)
+        ratio, sure = ratio_of_medians(before, after), ratio_of_medians(before, after, SURE)
     except ValueError as error:
         return f"not compared: {error}"
     outcome = "slower" if sure["low"] > 1 else "faster" if sure["high"] < 1 else "no difference shown"
