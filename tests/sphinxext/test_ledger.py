@@ -23,7 +23,7 @@ Letters are quick.
 ```
 """
 PAGE = "# Claims\n\n```{claim-ledger}\n```\n"
-COPY = "\n```{claim-copy} s0-01\n```\n"
+COPY = "```{claim-copy} s0-01\n```\n"
 
 
 def margin_record(value: float, time: float = 1.5) -> dict[str, object]:
@@ -40,7 +40,8 @@ def ledger(quick: Site) -> Site:
     (quick.root / "docs/claims.md").write_text(PAGE, "utf8")
     (quick.root / "docs/guide/page.md").write_text(GUIDE, "utf8")
     quick.edit("docs/index.md", "guide/page\n", "guide/page\nclaims\n")
-    quick.edit("docs/index.md", "```{toctree}", f"{COPY.strip()}\n\n```{{toctree}}")
+    for page, before in (("docs/index.md", "```{toctree}"), ("docs/references.md", "```{bibliography}")):
+        quick.edit(page, before, f"{COPY}\n{before}")
     return quick
 
 
@@ -56,7 +57,7 @@ def rows(site: Site) -> dict[str, dict[str, str]]:
 
 
 def redrawn(site: Site) -> set[str]:
-    """Pages drawn again without a warning, but for the home page, whose toctree draws it with each of them."""
+    """Pages drawn again without a warning, but for the home page, which each of them draws by its toctree."""
     pages, said = site.redrawn()
     assert said == ""
     return pages - {"index.html"}
@@ -206,7 +207,7 @@ def test_changed_evidence_draws_ledger_and_copies(ledger: Site) -> None:
     ledger.shown(record(time=2.5))
     pages, said = ledger.redrawn()
     assert said == ""
-    assert {"claims.html", "index.html", "glossary/beta.html"} <= pages
+    assert {"claims.html", "references.html", "glossary/beta.html"} <= pages
     assert "guide/page.html" not in pages
     assert "it takes 2.5 s" in ledger.text("claims.html")
 
@@ -217,7 +218,7 @@ def test_the_same_evidence_measured_again_draws_neither(ledger: Site) -> None:
     pages, said = ledger.redrawn()
     assert said == ""
     assert "glossary/beta.html" in pages  # shows the day
-    assert not pages & {"claims.html", "index.html"}
+    assert not pages & {"claims.html", "references.html"}
 
 
 def test_a_title_that_changes_draws_the_ledger(ledger: Site) -> None:
