@@ -19,6 +19,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         claim_list,
         claim_views,
         claims,
+        contents,
         devices,
         editlinks,
         entry_index,
@@ -50,6 +51,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     pagedata.setup_pagedata(app)
     refresh.setup_refresh(app)
     mirror.setup_mirror(app)
+    contents.setup_contents(app)
     library.setup_library(app)
     terms.setup_terms(app)
     links.setup_links(app)
