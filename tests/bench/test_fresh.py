@@ -64,7 +64,7 @@ def threads_of_torch(path):
 
 def noisy():
     print("preparing")
-    return lambda: print('{"bytes": 0, "from": "the call"}')
+    return lambda: print('{"bytes": 0}\nand no end of line', end="")
 
 
 def fails():
