@@ -103,7 +103,8 @@ html_title = "seqdocs"
 html_static_path = ["_static"]
 templates_path = ["_templates"]
 html_css_files = [
-    f"styles/{name}.css" for name in ("tokens", "layout", "prose", "entry", "claims", "gallery", "home", "print")
+    f"styles/{name}.css"
+    for name in ("tokens", "layout", "prose", "entry", "claims", "gallery", "home", "print")
 ]
 html_js_files = [("look.js", {"defer": "defer"})]
 html_math_renderer = "seqdocs"
