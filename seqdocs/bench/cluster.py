@@ -128,7 +128,8 @@ def run_on_cluster(
     """Measure what has no record on the machines of a Ray cluster, each experiment once on every kind.
 
     Args:
-        address: of a cluster that runs, as ``ray.init`` takes it: ``host:port``, or ``auto`` on a node of it.
+        address: of a cluster that runs: ``host:port`` or ``auto`` on a machine of it, ``ray://host:port``
+            from elsewhere.
         root: the checkout.
         names: only these sections, examples or experiments; all if empty.
         device: only ``cpu`` or ``cuda``; all that a machine has if omitted.

@@ -118,6 +118,30 @@ FAILURES = {
 }
 MURDER = "its machine was lost 2 times, at last: it does not answer"
 
+FROZEN = """
+import os
+import signal
+import time
+
+from seqdocs.bench.experiment import experiment
+
+
+@experiment(seconds=0.5)
+def freezes(device):
+    os.kill(os.getppid(), signal.SIGSTOP)
+    time.sleep(100)
+
+
+@experiment
+def good(device):
+    return {}
+
+
+@experiment
+def last(device):
+    return {}
+"""
+
 SLOW = """
 import os
 import time
@@ -315,6 +339,17 @@ def test_each_failure_on_a_node_is_named_with_its_log_and_the_others_go_on(nodes
     assert log.read_text("utf8").rstrip().endswith("ValueError: the end of the flood")
     assert "Fatal Python error: Segmentation fault" in log.with_name(f"crashes.{slug}.log").read_text("utf8")
     assert Shown.load(summary.shown).runs("one/plot_toy", "hangs") == ()
+
+
+def test_a_node_that_never_answers_is_waited_for_no_longer_than_an_experiment_can_take(
+    nodes, toy, monkeypatch
+):
+    monkeypatch.setattr(crew, "START_SECONDS", 1.0)
+    monkeypatch.setattr(crew, "SPARE_SECONDS", 1.0)
+    only(toy, FROZEN)
+    summary, text = run(nodes, toy)
+    assert counts(summary) == (2, 0, 0, 1)
+    assert "its machine was lost 2 times, at last: it does not answer (GetTimeoutError)" in text
 
 
 def command(nodes, toy, *arguments):

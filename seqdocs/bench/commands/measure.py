@@ -21,7 +21,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--force", action="store_true", help="measure although there is a record")
     parser.add_argument(
-        "--ray", metavar="ADDRESS", help="on the machines of a Ray cluster that runs: host:port, or auto"
+        "--ray",
+        metavar="ADDRESS",
+        help="on the machines of a Ray cluster that runs: host:port, auto, or ray://…",
     )
 
 
