@@ -1,12 +1,13 @@
 """Every record by date, of this machine and committed: device, code, versions, commit, what was measured.
 
-With a path that is the quantity there, else the first comparison that was timed. A star marks code and
-versions that are not those of the record before on the same device.
+With a path that is the quantity there, else the first comparison that was timed, or the first quantity. A
+star marks code and versions that are not those of the record before on the same device.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from seqdocs.bench.commands.leaves import one_line
 from seqdocs.bench.comparable import name_of
 from seqdocs.bench.interval import bootstrap_median
 from seqdocs.bench.plan import PlanError, cases, select
-from seqdocs.bench.quantity import Quantity, quantity
+from seqdocs.bench.quantity import Quantity, is_quantity, is_table, quantity
 from seqdocs.bench.record import Record
 from seqdocs.bench.run import ResultPathError, leaf
 
@@ -75,14 +76,15 @@ def table(rows: list[tuple[str, Record]], path: str) -> list[tuple[str, ...]]:
 
 
 def measured(record: Record, path: str) -> str:
-    """Say what a record holds at a path, or how long what it timed first took."""
+    """Say what a record holds at a path; without one what it timed first, else its first quantity."""
     if path:
         try:
             return one_line(leaf(record["result"], path, record["experiment"]))
         except ResultPathError as error:
             return str(error)
     if not record["timings"]:
-        return "timed nothing"
+        name, first = next(quantities(record["result"]), ("", None))
+        return f"{name} {one_line(first)}" if name else "timed nothing"
     times = record["timings"][0]["times"].items()
     return " · ".join(f"{name} {one_line(typical(own['seconds']))}" for name, own in times)
 
@@ -90,3 +92,12 @@ def measured(record: Record, path: str) -> str:
 def typical(seconds: list[float]) -> Quantity:
     """Return the median with its interval; not by :mod:`seqdocs.bench.timing`, which imports torch."""
     return quantity(float(np.median(seconds)), "s", *bootstrap_median(seconds))
+
+
+def quantities(branch: object, path: str = "") -> Iterator[tuple[str, Quantity]]:
+    """Yield the quantities in the branches of a result, with their paths."""
+    if is_quantity(branch):
+        yield path, branch
+    elif isinstance(branch, dict) and not is_table(branch):
+        for name, inner in branch.items():
+            yield from quantities(inner, f"{path}.{name}".strip("."))

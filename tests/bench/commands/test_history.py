@@ -40,7 +40,12 @@ def test_records_of_both_stores_stand_by_date_with_what_changed_marked(bench):
     assert [row[5] for row in table] == ["2.0", f"{torch}*", torch, torch]
     assert table[1][7] == "abcdef01+"
     assert table[0][8] == "loop 10 ms (10 to 12 ms) · scan 5.0 ms (5.0 to 6.0 ms)"
-    assert table[2][8] == "timed nothing"
+    assert table[2][8] == "speed 2.0× (1.9 to 2.1×)"
+
+
+def test_a_record_without_timing_or_quantity_says_so(bench):
+    bench.own.write(bench.record(timings=[], result={"samples": [1], "rows": {"columns": [], "rows": []}}))
+    assert "timed nothing" in bench("history", "alpha:doubled")[1]
 
 
 def test_a_path_shows_the_quantity_there(bench):
