@@ -105,6 +105,15 @@ def test_a_cells_figure_without_words_is_named(quick: Site, alt: str, count: int
     assert quick.app.warning.getvalue().count("a figure of a cell has no alternative text") == count
 
 
+def test_a_figure_that_was_not_there_is_shown_when_it_is(site: Site) -> None:
+    site.edit("glossary/gamma.md", "one/plot_alpha 1", "one/plot_alpha 2")
+    assert "gallery/one/plot_alpha.py has no figure 2" in site.build()
+    site.edit("gallery/one/plot_alpha.py", "runs = timing()\n", "runs = timing()\nfor alt in 'One.', 'Two.':\n"
+              "    plt.figure().seqdocs_alt = alt\n")  # fmt: skip
+    assert site.build() == ""
+    assert site.html("glossary/gamma.html").find("figure").find("img")["alt"] == "Two."
+
+
 def test_a_figure_that_is_not_there_is_named(quick: Site) -> None:
     quick.edit("glossary/alpha.md", "Alpha comes", "```{example-figure} 7\n```\n\nAlpha comes")
     quick.edit("docs/guide/page.md", "A page", "```{example-figure} 1\n```\n\nA page")
