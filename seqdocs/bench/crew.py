@@ -27,7 +27,7 @@ SURVEY_SECONDS = 180.0  # for a machine to say what it is: it imports torch if i
 SPARE_SECONDS = 60.0  # for a result to come back, beyond the limits that the machine itself keeps
 ENVIRONMENT = {
     "OMP_NUM_THREADS": "${OMP_NUM_THREADS}",  # what the machine says; Ray would set one thread
-    "RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1",  # nothing is reserved, so Ray would hide every GPU
+    "RAY_EXPERIMENTAL_NOSET_CUDA_VISIBLE_DEVICES": "1",  # older Rays hide every GPU from who reserves none
 }
 PROBE = """
 import sys, ray
@@ -55,7 +55,7 @@ def _ray() -> Any:
 
 
 def _ask(address: str) -> None:
-    """Connect once in a process of its own: where no cluster answers, Ray tries for a quarter of an hour.
+    """Connect once in a process of its own: where no cluster answers, Ray goes on trying for minutes.
 
     Raises:
         PlanError: if no cluster answers.
