@@ -1,11 +1,13 @@
 """Delete what no experiment of this checkout uses, and name each file that goes.
 
 From this machine's records (docs/_build/records) go
-  those of experiments that are gone,
-  those of other code, versions or circumstances than today's,
-  those of older versions of this package,
-  and half-written files whose writer is dead;
-from docs/_build/logs the logs of experiments that are gone or have a fresh record.
+
+- those of experiments that are gone,
+- those of other code, versions or circumstances than today's,
+- those of older versions of this package,
+- half-written files whose writer is dead;
+
+and from docs/_build/logs the logs of experiments that are gone or have a fresh record.
 All of that can be measured again. --dry-run only names it.
 
 What is damaged, belongs elsewhere or is no record is kept and named; --damaged moves it to
