@@ -27,10 +27,10 @@ import sys
 import textwrap
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
-from pathlib import Path
 from typing import Any
 
 from seqdocs.bench.quantity import Quantity, quantity
+from seqdocs.bench.resident import forget_highest, highest
 
 SECONDS = 120.0
 
@@ -100,26 +100,6 @@ def _text(prepare: Callable[..., object]) -> tuple[str, str]:
 # What follows runs in the new process.
 
 
-def _forget_highest() -> None:
-    """Set the mark of the highest resident set to what is resident now, where the system allows it."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5", "ascii")
-
-
-def _highest() -> int:
-    """Return the highest resident set in bytes.
-
-    Not ``ru_maxrss`` on Linux: there a child inherits the mark of the process that started it.
-    """
-    with suppress(OSError):
-        for line in Path("/proc/self/status").read_text("utf8").splitlines():
-            if line.startswith("VmHWM:"):
-                return int(line.split()[1]) * 1024
-    import resource
-
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-
-
 def _measure(job: dict[str, Any]) -> int:
     """Prepare, and return how much further the mark rose during the call."""
     import torch
@@ -132,10 +112,10 @@ def _measure(job: dict[str, Any]) -> int:
     if not callable(call):
         raise TypeError(f"it returned a {type(call).__name__}; it returns the call to be measured")
     gc.collect()
-    _forget_highest()
-    before = _highest()
+    forget_highest()
+    before = highest() or 0
     result = call()
-    after = _highest()
+    after = highest() or 0
     del result  # it counts: it was alive until here
     return after - before
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 import random
-import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from seqdocs.bench.record import ResultError, plain
+from seqdocs.bench.resident import highest
 from seqdocs.bench.witness import listening, summary
 
 
@@ -31,16 +31,6 @@ def defaults(function: Callable[..., Any]) -> dict[str, Any]:
         if parameter.default is inspect.Parameter.empty:
             raise TypeError(f"`{parameter.name}` of `{name}` has no default; that is its published value")
     return {parameter.name: parameter.default for parameter in parameters[1:]}
-
-
-def _peak_memory() -> int | None:
-    """Return the most bytes this process ever held resident, or None where the system does not say."""
-    try:
-        import resource
-    except ImportError:  # Windows
-        return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def perform(
@@ -81,7 +71,7 @@ def perform(
         "params": plain(dict(params), f"parameters of {name}"),
         "created": created,
         "seconds": round(seconds, 3),
-        "peak_memory": _peak_memory(),
+        "peak_memory": highest(),
         **summary(timings),
         "result": result,
     }
