@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup, Tag
 
-from seqdocs.sphinxext.figure_groups import Drawn, group_figures
-from seqdocs.sphinxext.records import distinct
+from seqdocs.bench.shown import Shown
+from seqdocs.sphinxext.figure_groups import Drawn, group_figures, read_figures
+from seqdocs.sphinxext.records import devices_of, distinct
 from tests.sphinxext.conftest import Site
 from tests.sphinxext.devices_site import CPU, GPU, OTHER, make, put, timing
 
@@ -233,6 +234,13 @@ def test_figures_that_differ_in_the_device_alone_share_a_number(
     assert [" ".join(one.place for one in group) for group in group_figures(figures)] == numbers
 
 
+def test_devices_of_this_build_come_first_then_cpus() -> None:
+    runs = [{"record": timing(CPU), "stale": False}, {"record": timing(OTHER), "stale": False},
+            {"record": timing(GPU), "stale": False, "here": True}]  # fmt: skip
+    found = devices_of(Shown({"one/plot_x:timing": {"runs": runs}}))
+    assert [(device.slug, device.here) for device in found] == [(GPU, True), (CPU, False), (OTHER, False)]
+
+
 def test_devices_of_one_chip_are_told_apart_by_threads_and_else_by_slug() -> None:
     names = {
         "a": ["C", "C, 2"],
@@ -245,8 +253,6 @@ def test_devices_of_one_chip_are_told_apart_by_threads_and_else_by_slug() -> Non
 
 
 def test_leftovers_of_an_example_with_a_longer_name_are_not_its_figures(tmp_path: Path) -> None:
-    from seqdocs.sphinxext.figure_groups import read_figures
-
     folder = tmp_path / "gallery/one/images"
     folder.mkdir(parents=True)
     for name in ("plot_x_001", "plot_x_002_001", "plot_xy_001"):
