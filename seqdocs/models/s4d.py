@@ -107,9 +107,8 @@ class S4D(nn.Module):
         else:
             A, B_in = (own.flatten() for own in self.discrete())
             driven = x.repeat_interleave(self.state_size, dim=2) * B_in  # (B, T, D N)
-            h = scan(A.expand_as(driven), driven, state.flatten(1), method=method).unflatten(
-                2, (-1, self.state_size)
-            )
+            h = scan(A.expand_as(driven), driven, state.flatten(1), method=method)
+            h = h.view(len(x), T, self.channels, self.state_size)
             y = 2 * torch.einsum("dn,btdn->btd", self.weights(), h).real
             state = h[:, -1] if T else state
         return y + self.D * x, state
