@@ -50,11 +50,11 @@ def paragraph(words: str, *classes: str) -> nodes.paragraph:
 
 
 def table(heads: list[str], rows: list[nodes.row], name: str) -> nodes.table:
-    """A table with a class of its own."""
+    """A table with a class of its own, whose columns are as wide as the style sheet says."""
     group = nodes.tgroup("", *[nodes.colspec(colwidth=1) for _ in heads], cols=len(heads))
     group += nodes.thead("", nodes.row("", *[nodes.entry("", paragraph(head)) for head in heads]))
     group += nodes.tbody("", *rows)
-    return nodes.table("", group, classes=[name])
+    return nodes.table("", group, classes=[name, "colwidths-auto"])
 
 
 def claim_row(app: Sphinx, docname: str, seen: View) -> nodes.row:
@@ -116,7 +116,8 @@ def ledger(app: Sphinx, docname: str) -> nodes.container:
     numbers = [count_row(texts[key].title, texts[key].claims, own) for key, own in by_text.items()]
     numbers.append(count_row("All", sum(source.claims for source in texts.values()), seen))
     made = nodes.container("", classes=["claim-ledger"])
-    made += table(["source", "claims", "answered", *VERDICTS], numbers, "ledger-counts")
+    counted = table(["source", "claims", "answered", *VERDICTS], numbers, "ledger-counts")
+    made += nodes.container("", counted, classes=["table-wrapper"])
     made += menus(texts, seen)
     for key, own in by_text.items():
         title = nodes.title("", "", link(app, docname, texts[key].docname, texts[key].title, key))

@@ -91,7 +91,7 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for node in list(doctree.findall(source_count)):
         number = answered(app, node["text"])
         detail = f" ({in_words(number)})" if any(number.values()) else ""
-        said = f"{sum(number.values())} of its {node['claims']} claims are answered here so far{detail}."
+        said = f"Answered here so far: {sum(number.values())} of its {node['claims']} claims{detail}."
         line = nodes.paragraph("", said, classes=["source-count"])
         if ledger:
             uri = f"{app.builder.get_relative_uri(docname, ledger)}#ledger-{node['text']}"

@@ -115,7 +115,7 @@ def test_it_counts_what_is_answered_and_what_the_text_claims(ledger: Site) -> No
     said = ledger.html("sources.html").find(class_="source-count")
     assert (
         said.text
-        == "2 of its 3 claims are answered here so far (1 qualified, 1 refuted). See them in the ledger."
+        == "Answered here so far: 2 of its 3 claims (1 qualified, 1 refuted). See them in the ledger."
     )
     assert said.a["href"] == "claims.html#ledger-s0"
     assert ledger.html("claims.html").find(id="ledger-s0") is not None
