@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from seqdocs.bench.run import Run
 
-MOST_DOUBTS = 3  # a line has room for these; the record has all
+MOST_DOUBTS = 3  # a caption has room for these; the record has all
 SHORT = 7  # digits of a commit
 
 
@@ -16,11 +16,11 @@ def commit(run: Run) -> str:
     return f"commit {str(name)[:SHORT]}{' with changes' * bool(dirty)}" if name else ""
 
 
-def doubts(run: Run) -> str:
+def doubts(run: Run, most: int = MOST_DOUBTS) -> str:
     """What a reader should hold against a run's timings, the first few and a count of the others."""
     notes = run.record.get("notes", [])
-    rest = [f"{len(notes) - MOST_DOUBTS} more in the record"] if len(notes) > MOST_DOUBTS else []
-    return "; ".join([*notes[:MOST_DOUBTS], *rest])
+    rest = [f"{len(notes) - most} more in the record"] if len(notes) > most else []
+    return "; ".join([*notes[:most], *rest])
 
 
 def origin(run: Run) -> str:

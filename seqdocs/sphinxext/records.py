@@ -150,8 +150,12 @@ def find_all(host: Host, path: str) -> list[Found]:
 
 
 def provenance(run: Run, leaf: Any = None) -> str:
-    """Where a number comes from, in a line: its interval, its run's origin, what to hold against it."""
-    between, against = show_interval(leaf), doubts(run)
+    """Where a number comes from, in a line: its interval, its run's origin, what to hold against it.
+
+    Doubts are about timings, so that a number without an interval, such as a count, has none.
+    """
+    between = show_interval(leaf)
+    against = doubts(run, 1) if between else ""
     words = [f"interval {between}" * bool(between), origin(run), f"doubts: {against}" * bool(against)]
     return " · ".join(filter(None, words))
 

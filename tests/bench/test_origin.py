@@ -44,3 +44,4 @@ def test_of_many_doubts_the_first_are_named_and_the_others_counted() -> None:
     assert doubts(Run(RECORD | {"notes": some[:3]})) == "doubt 0; doubt 1; doubt 2"  # type: ignore[arg-type]
     five = Run(RECORD | {"notes": some})  # type: ignore[arg-type]
     assert doubts(five) == "doubt 0; doubt 1; doubt 2; 2 more in the record"
+    assert doubts(five, 1) == "doubt 0; 4 more in the record"

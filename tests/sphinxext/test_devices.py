@@ -78,6 +78,10 @@ def test_a_number_says_its_interval_device_version_day_commit_and_doubts(three: 
     )
 
 
+def test_doubts_about_timings_are_not_held_against_a_count(three: Site) -> None:
+    assert "doubt" not in three.html("guide/single.html").find(class_="measured")["data-provenance"]
+
+
 def test_a_number_that_a_device_lacks_is_said_not_to_be_measured_there(three: Site) -> None:
     paragraph = article(three.html(ENTRY)).select_one(".by-device").parent
     absent = paragraph.select("[data-absent]")
