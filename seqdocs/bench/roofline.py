@@ -144,9 +144,9 @@ def place(flops: Quantity, bytes_moved: Quantity, seconds: Quantity, peaks: Peak
         peaks: from :func:`peaks`, of the same machine, dtype and number of threads.
 
     Returns:
-        ``{"intensity": FLOP/B, "rate": FLOP/s, "fraction": % of the roof above it, "bound": "memory" or
-        "compute", the roof that it is}``. The interval of the fraction takes the ends of time and roof at
-        their worst.
+        a dict of ``intensity`` (FLOP/B), ``rate`` (FLOP/s), ``fraction`` (% of the roof above it) and
+        ``bound`` ("memory" or "compute", the roof that it is). The interval of the fraction takes the ends
+        of time and roof at their worst.
 
     Raises:
         ValueError: if there are no bytes, or no time passed.
