@@ -16,24 +16,23 @@ from seqdocs.bench.interval import half_width
 
 Sampler = Callable[[], float]
 
-SAMPLE_SECONDS = 5e-3  # a sample lasts at least this long: the clock's grain and its call vanish in it
 FEWEST_ROUNDS = 3  # even when one round takes longer than the whole budget
-MOST_ROUNDS = 2000
+MOST_ROUNDS = 3000
 FASTER = 0.95  # a sample below this part of the fastest before it says that things still get faster
 PATIENCE = 3  # samples in a row that are not faster: warm
 
 
 def calibrate(clock: Clock, call: Call) -> int:
-    """Return how many calls make a sample of at least ``SAMPLE_SECONDS``; the first call is not counted."""
+    """Return how many calls make a sample that is long enough for the clock; the first is not counted."""
     clock.seconds(call, 1)  # it allocates, compiles and picks kernels
     loops = 1
     while True:
         seconds = clock.seconds(call, loops)
-        if seconds < 10 * SAMPLE_SECONDS:  # again: a stall must not pass for a slow call
+        if seconds < 10 * clock.sample:  # again: a stall must not pass for a slow call
             seconds = min(seconds, clock.seconds(call, loops))
-        if seconds >= SAMPLE_SECONDS:
+        if seconds >= clock.sample:
             return loops
-        loops = max(loops + 1, min(10 * loops, round(1.2 * loops * SAMPLE_SECONDS / max(seconds, 1e-9))))
+        loops = max(loops + 1, min(10 * loops, round(1.2 * loops * clock.sample / max(seconds, 1e-9))))
 
 
 def warm_up(sample: Sampler, limit: float, now: Callable[[], float]) -> bool:

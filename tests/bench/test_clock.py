@@ -22,6 +22,10 @@ def test_a_device_is_waited_for_before_and_after():
     assert log == ["wait", "call", "call", "wait"]
 
 
+def test_a_clock_that_waits_for_a_device_wants_longer_samples():
+    assert wall().sample < wall(lambda: None).sample
+
+
 def test_no_garbage_is_collected_meanwhile():
     seen: list[bool] = []
     wall().seconds(lambda: seen.append(gc.isenabled()), 1)

@@ -155,7 +155,7 @@ def test_every_raw_sample_is_kept_and_lasts_long_enough(clock):
     for name in ("a", "b"):
         own = result["times"][name]
         assert len(own["seconds"]) == result["rounds"]
-        assert own["loops"] * own["median"]["value"] >= sampling.SAMPLE_SECONDS
+        assert own["loops"] * own["median"]["value"] >= clock_module.SHORT
     assert result["times"]["b"]["loops"] == 1
     assert (result["baseline"], result["threads"]) == ("a", torch.get_num_threads())
 
@@ -228,7 +228,7 @@ def test_a_call_that_warms_up_for_long_is_timed_warm(clock):
     def steady():
         clock.now += 0.01
 
-    result = compare({"steady": steady, "warming": warming}, agree=False, max_seconds=3)
+    result = compare({"steady": steady, "warming": warming}, agree=False, max_seconds=10)
     assert result["times"]["warming"]["seconds"] == pytest.approx([0.01] * result["rounds"])
 
 

@@ -35,36 +35,31 @@ def planted():
     return function(torch.device("cpu"), comparisons=COMPARISONS, precision=0.006, max_seconds=8.0)["every"]
 
 
-def told(capsys, text):
-    with capsys.disabled():
-        print(f"\n{text}")
-
-
 def part(outcomes):
     return sum(outcomes) / len(outcomes)
 
 
-def test_a_thing_is_rarely_told_from_itself(planted, capsys):
+def test_a_thing_is_rarely_told_from_itself(planted, proven):
     ones = planted["0"]
     flagged = part([one["differs"] for one in ones])
     near = part([abs(one["ratio"]["value"] - 1) <= 0.02 for one in ones])
-    told(capsys, f"{len(ones)} comparisons of a thing with itself: {flagged:.1%} flagged (at most 5 %), "
+    proven(f"{len(ones)} comparisons of a thing with itself: {flagged:.1%} flagged (at most 5 %), "
          f"median ratio within 2 % in {near:.1%} (at least 99 %)")  # fmt: skip
     assert flagged <= 0.05
     assert near >= 0.99
 
 
 @pytest.mark.parametrize(("percent", "least"), [(5, 0.95), (2, 0.80)])
-def test_a_planted_difference_is_found(planted, percent, least, capsys):
+def test_a_planted_difference_is_found(planted, percent, least, proven):
     ones = planted[str(percent)]
     found = part([one["differs"] and one["ratio"]["value"] > 1 for one in ones])
-    told(capsys, f"planted +{percent} %: found in {found:.1%} of {len(ones)} (at least {least:.0%})")
+    proven(f"planted +{percent} %: found in {found:.1%} of {len(ones)} (at least {least:.0%})")
     assert found >= least
 
 
-def test_no_comparison_takes_longer_than_ten_seconds(planted, capsys):
+def test_no_comparison_takes_longer_than_ten_seconds(planted, proven):
     seconds = [one["seconds"] for ones in planted.values() for one in ones]
-    told(capsys, f"{len(seconds)} comparisons: {sum(seconds) / len(seconds):.2f} s each on average, "
+    proven(f"{len(seconds)} comparisons: {sum(seconds) / len(seconds):.2f} s each on average, "
          f"{max(seconds):.1f} s at most (at most 10 s)")  # fmt: skip
     assert max(seconds) <= 10
 
@@ -101,7 +96,7 @@ def disturbed_comparison(percent):
             one.join()
 
 
-def test_a_hog_that_starts_in_the_middle_is_seen_or_does_no_harm(capsys):
+def test_a_hog_that_starts_in_the_middle_is_seen_or_does_no_harm(proven):
     covered = flagged = either = 0
     for number in range(20):
         percent = (0, 2, 5)[number % 3]
@@ -110,6 +105,6 @@ def test_a_hog_that_starts_in_the_middle_is_seen_or_does_no_harm(capsys):
         holds = ratio["low"] <= 1 + percent / 100 <= ratio["high"]
         doubted = bool([note for note in found["notes"] if "wanted" not in note])
         covered, flagged, either = covered + holds, flagged + doubted, either + (holds or doubted)
-    told(capsys, f"a CPU hog started mid-run: {either} of 20 cover or are flagged "
+    proven(f"a CPU hog started mid-run: {either} of 20 cover or are flagged "
          f"({covered} cover, {flagged} are flagged)")  # fmt: skip
     assert either == 20
