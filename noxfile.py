@@ -48,6 +48,13 @@ def lint(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def prove(session: nox.Session) -> None:
+    """Run every proof in full and print its figure: an hour on two quiet cores; build the site first."""
+    install(session, "test", "lint")
+    session.run("pytest", "-q", "tests/proofs", *session.posargs, env=STABLE | {"SEQDOCS_PROOFS": "full"})
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure: ``nox -s bench -- [EXAMPLE ...] [--device cuda] [--force]``."""
     install(session)

@@ -6,23 +6,18 @@ passes the same tests; a mutant is killed when a test fails, not when nothing ru
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Queue
 
 import pytest
+from proofs.copies import copied, pytest_of, python
 from small_checkout import ROOT
 
 SIDE_BY_SIDE = 2
-LEFT_OUT = shutil.ignore_patterns(".*", "__pycache__", "_build", "*.egg-info")
-PLACES = ("seqdocs", "tests", "gallery", "glossary", "docs", "records", "pyproject.toml", "constraints.txt")
 
 
 @dataclass(frozen=True)
@@ -41,43 +36,16 @@ TABLE = tomllib.loads(Path(__file__).with_name("mutants.toml").read_text("utf8")
 MUTANTS = [Mutant(**row) for row in TABLE["mutant"]]
 
 
-def copied(folder: Path) -> Path:
-    """Copy what tests read of the checkout."""
-    for place in PLACES:
-        if (ROOT / place).is_dir():
-            shutil.copytree(ROOT / place, folder / place, ignore=LEFT_OUT)
-        elif (ROOT / place).is_file():
-            shutil.copy(ROOT / place, folder / place)
-    return folder
-
-
-def python(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Python on a copy's package without compiled files: a mutant may be as old and long as the truth."""
-    env = {name: value for name, value in os.environ.items() if not name.startswith("SEQDOCS_")}
-    env |= {"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *arguments], cwd=folder, env=env, text=True, timeout=900, check=False,
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
-
-
-def tested(folder: Path, tests: Iterable[str]) -> subprocess.CompletedProcess[str]:
-    """Run tests of a copy, up to the first that fails."""
-    return python(folder, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *tests)
-
-
 def killed(folder: Path, mutant: Mutant) -> bool:
     """Plant a mutant, test, and take it out again."""
     path = folder / mutant.file
     truth = path.read_text("utf8")
     path.write_text(truth.replace(mutant.old, mutant.new), "utf8")
     try:
-        done = tested(folder, mutant.tests.split())
+        done = pytest_of(folder, *mutant.tests.split())
     finally:
         path.write_text(truth, "utf8")
-    assert done.returncode in (0, 1), (
-        f"{mutant.what}: {done.stdout[-3000:]}"
-    )  # other codes: nothing was tested
+    assert done.returncode in (0, 1), f"{mutant.what}: nothing was tested: {done.stdout[-3000:]}"
     return done.returncode == 1
 
 
@@ -99,7 +67,7 @@ def test_the_tests_kill_every_mutant(tmp_path: Path, full: bool, proven: Callabl
     first = copies.get()
     where = python(first, "-c", "import seqdocs; print(seqdocs.__file__)").stdout
     assert where.startswith(str(first)), f"the copy is not what is imported, but {where}"
-    done = tested(first, sorted({test for mutant in planted for test in mutant.tests.split()}))
+    done = pytest_of(first, *sorted({test for mutant in planted for test in mutant.tests.split()}))
     assert done.returncode == 0, f"without a mutant: {done.stdout[-3000:]}"
     copies.put(first)
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from proofs.copies import copied
 from small_checkout import ROOT, Checkout, differing, write
 
 # Python runs this before anything else: whoever asks for the date gets one of next year.
@@ -116,15 +116,7 @@ def test_two_clean_builds_of_the_whole_site_have_the_same_bytes(
 ) -> None:
     if not full:
         pytest.skip("only with SEQDOCS_PROOFS=full")
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout  # fmt: skip
-    first = Checkout(tmp_path / "seqdocs")
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (first.root / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(ROOT / name, first.root / name)
+    first = Checkout(copied(tmp_path / "seqdocs"))
     records = ROOT / "docs/_build/records"
     if records.is_dir():
         shutil.copytree(records, first.root / "docs/_build/records")
