@@ -27,7 +27,9 @@ def series(name: str, values: Tensor) -> Tensor:
     out = torch.as_tensor(values, dtype=torch.float64)
     if out.ndim != 1:
         raise ValueError(f"`{name}` has shape {tuple(out.shape)} but must be (N,), one number per request")
-    if not bool(out.isfinite().all()):
+    if len(out) and not all(
+        math.isfinite(end) for end in out.aminmax()
+    ):  # NaN is its own smallest and largest
         raise ValueError(f"`{name}` holds numbers that are not finite")
     return out
 
@@ -35,9 +37,9 @@ def series(name: str, values: Tensor) -> Tensor:
 def rising(name: str, values: Tensor) -> Tensor:
     """A :func:`series` that never goes down; one clear ValueError otherwise."""
     out = series(name, values)
-    down = torch.nonzero(out.diff() < 0)
-    if len(down):
-        at = int(down[0]) + 1
+    down = out[1:] < out[:-1]
+    if bool(down.any()):
+        at = int(down.nonzero()[0]) + 1
         raise ValueError(
             f"`{name}` must never go down but does at request {at}: {out[at - 1]} then {out[at]}"
         )

@@ -8,7 +8,9 @@ U_k = S_k − A_k: what request k leaves to the next one; negative when the serv
 It is a recurrence like that of a recurrent network, and looks as sequential. But each step is a map
 w ↦ max(a, w + b), and such maps compose into maps of the same kind: in the semiring that writes max for
 addition and + for multiplication the step is linear, so a scan evaluates all of it in O(log N) depth.
-Unrolled, it is a running sum minus its own running minimum, which is the fastest form on one processor.
+Unrolled, it is a running sum minus its own running minimum, which is the fastest form on one processor:
+taken in stretches that fit a processor's cache, each beginning with the wait that the last one ended with, so
+that the sum never grows so large that its last digits are lost.
 
 Sources: Lindley 1952, *Proceedings of the Cambridge Philosophical Society* 48(2); Blelloch 1990 (scans).
 """
@@ -24,6 +26,7 @@ from seqdocs.queues.checks import rising, series
 from seqdocs.scan import associative_scan
 
 Method = Literal["loop", "scan", "cumulative"]
+STRETCH = 1 << 15  # requests whose sums are in the cache at a time: 256 KiB each
 Step = tuple[Tensor, ...]  # (a, b), as the scan passes elements on
 
 
@@ -48,7 +51,8 @@ def waits(arrivals: Tensor, services: Tensor, method: Method = "loop") -> Tensor
         arrivals: arrival times, (N,), seconds, never going down.
         services: service times, (N,), seconds, at least 0.
         method: ``"loop"`` walks through the requests; ``"scan"`` composes the steps by an associative scan;
-            ``"cumulative"`` takes the running sum minus its running minimum. All give the same waits.
+            ``"cumulative"`` takes running sums minus their running minima, stretch by stretch. All give the
+            same waits.
 
     Returns:
         waits, (N,), fp64 seconds, at least 0; the first is 0.
@@ -61,20 +65,32 @@ def waits(arrivals: Tensor, services: Tensor, method: Method = "loop") -> Tensor
     >>> waits(torch.tensor([0.0, 1.0, 2.0, 9.0]), torch.tensor([3.0, 3.0, 1.0, 1.0])).tolist()
     [0.0, 2.0, 4.0, 0.0]
     """
+    when, work = of_one_run(arrivals, services)
+    if method not in get_args(Method):
+        raise ValueError(f"`method` is {method!r} but must be one of {', '.join(get_args(Method))}")
+    if len(when) == 0:
+        return when.clone()
+    if method == "cumulative":
+        return _cumulative(when, work)
+    carried = work[:-1] - when.diff()  # U_k, (N − 1,)
+    later = _loop(carried) if method == "loop" else _scan(carried)
+    return torch.cat([when.new_zeros(1), later])
+
+
+def of_one_run(arrivals: Tensor, services: Tensor) -> tuple[Tensor, Tensor]:
+    """Both as fp64 of shape (N,), if they can be the arrival and service times of one run.
+
+    Raises:
+        ValueError: if a shape, an order or a sign is wrong.
+    """
     when, work = rising("arrivals", arrivals), series("services", services)
     if when.shape != work.shape:
         raise ValueError(
             f"`arrivals` has {len(when)} requests but `services` has {len(work)}; both are (N,) of one run"
         )
-    if bool((work < 0).any()):
+    if len(work) and float(work.min()) < 0:
         raise ValueError(f"`services` holds {float(work.min())} seconds but a service takes at least 0")
-    if method not in get_args(Method):
-        raise ValueError(f"`method` is {method!r} but must be one of {', '.join(get_args(Method))}")
-    if len(when) == 0:
-        return when.clone()
-    carried = work[:-1] - when.diff()  # U_k, (N − 1,)
-    later = {"loop": _loop, "scan": _scan, "cumulative": _cumulative}[method](carried)
-    return torch.cat([when.new_zeros(1), later])
+    return when, work
 
 
 def _loop(carried: Tensor) -> Tensor:
@@ -92,8 +108,13 @@ def _scan(carried: Tensor) -> Tensor:
     return torch.maximum(floor, shift)  # the composed steps, applied to W_0 = 0
 
 
-def _cumulative(carried: Tensor) -> Tensor:
-    if len(carried) == 0:
-        return carried.clone()
-    level = carried.cumsum(0)
-    return level - level.cummin(0).values.clamp(max=0.0)  # the empty sum before the first step counts too
+def _cumulative(when: Tensor, work: Tensor) -> Tensor:
+    out = torch.empty_like(when)
+    out[0] = 0.0
+    for start in range(0, len(when) - 1, STRETCH):
+        stop = min(start + STRETCH, len(when) - 1)
+        level = work[start:stop] - (when[start + 1 : stop + 1] - when[start:stop])  # U_k, as in the loop
+        level[0] += out[start]  # the wait that this stretch begins with
+        level = level.cumsum(0)
+        torch.sub(level, level.cummin(0).values.clamp_(max=0.0), out=out[start + 1 : stop + 1])
+    return out

@@ -93,3 +93,15 @@ def test_the_server_works_whenever_there_is_work(pairs):
     idle = (start - before).clamp(min=0)
     assert float(finish[-1]) == pytest.approx(float(work.sum() + idle.sum()), abs=1e-9)
     assert ((idle == 0) | (start == when)).all()  # it idles only until somebody comes
+
+
+@pytest.mark.parametrize("load", [0.95, 1.2])
+def test_long_runs_keep_their_last_digits(load):
+    """One running sum over all requests would grow until a rounding error is 1e-9 itself."""
+    count = 3 * lindley.STRETCH + 5
+    when, work = arrivals.poisson(load, count, seed=5), arrivals.exponential(1.0, count, seed=6)
+    reference = lindley.waits(when, work)
+    for method in FAST:
+        torch.testing.assert_close(lindley.waits(when, work, method), reference, **TOLERANCE)
+    torch.testing.assert_close(lindley.waits(when + 1e6, work, "cumulative"),
+                               lindley.waits(when + 1e6, work), **TOLERANCE)  # fmt: skip
