@@ -33,14 +33,20 @@ class Translator(HTML5Translator):
         self, node: Any, tagname: str, suffix: str = "\n", empty: bool = False, **attributes: Any
     ) -> str:
         """Open an element."""
-        own = node.get("html_attributes", {})
+        own = attributes_of(node)
         return str(super().starttag(node, tagname, suffix, empty, **own, **attributes))
+
+
+def attributes_of(node: Any) -> dict[str, str]:
+    """What a node has to write into its element."""
+    found: dict[str, str] = node.get("html_attributes", {})
+    return found
 
 
 def give(node: nodes.Element, **attributes: str) -> None:
     """Let a node's element have attributes; an underscore in a name becomes a hyphen."""
     own = {name.replace("_", "-"): value for name, value in attributes.items()}
-    node["html_attributes"] = node.get("html_attributes", {}) | own
+    node["html_attributes"] = attributes_of(node) | own
 
 
 def belong(node: nodes.Element, slug: str, group: str = "") -> None:
@@ -59,7 +65,7 @@ def belong(node: nodes.Element, slug: str, group: str = "") -> None:
 
 def slug_of(node: nodes.Element) -> str:
     """The device that a node belongs to; empty if it belongs to none."""
-    return str(node.get("html_attributes", {}).get("data-device", ""))
+    return attributes_of(node).get("data-device", "")
 
 
 def parts(doctree: nodes.document) -> list[nodes.Element]:

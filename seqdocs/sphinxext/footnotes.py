@@ -12,7 +12,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from seqdocs.sphinxext.devices import give, slug_of
+from seqdocs.sphinxext.devices import attributes_of, give, slug_of
 from seqdocs.sphinxext.records import devices
 
 TITLE = "Where the numbers come from"
@@ -26,7 +26,7 @@ def origins(doctree: nodes.document) -> list[tuple[nodes.inline, str, str]]:
     """The measured numbers of a page, each with its device and where it comes from."""
     found = []
     for node in doctree.findall(nodes.inline):
-        said = node.get("html_attributes", {}).get("data-provenance")
+        said = attributes_of(node).get("data-provenance")
         if said and slug_of(node):
             found.append((node, slug_of(node), said))
     return found

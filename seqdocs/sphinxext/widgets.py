@@ -121,7 +121,8 @@ def fill(app: Sphinx, doctree: nodes.document, docname: str) -> None:
 
 def open_fade(writer: Any, node: seq_fade) -> None:
     """Write the element and its numbers."""
-    blocks = "".join(data_block(data, device) for device, data in node.get("data", {}).items())
+    found: dict[str, Any] = node.get("data", {})
+    blocks = "".join(data_block(data, device) for device, data in found.items())
     writer.body.append(writer.starttag(node, "seq-fade", start=node["start"]) + blocks)
 
 
