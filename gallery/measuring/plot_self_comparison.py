@@ -56,7 +56,7 @@ def share(outcomes):
 
 
 @experiment(small={"comparisons": 2, "precision": 0.2}, seconds=2400, memory_gb=2)
-def planted(device, *, percents=(0, 2, 5), comparisons=5, loops=100, precision=0.008, max_seconds=4.0):
+def planted(device, *, percents=(0, 2, 5), comparisons=5, loops=100, precision=0.005, max_seconds=4.0):
     """Comparisons of a thing with itself, and with itself and a little more."""
     every = {
         str(percent): [

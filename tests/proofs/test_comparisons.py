@@ -32,7 +32,7 @@ pytestmark = [
 def planted():
     """What the experiment found on 200 comparisons of each kind."""
     function = load(cut(SCRIPT.read_text("utf8"), "planted", SCRIPT.name), SCRIPT, "planted")
-    return function(torch.device("cpu"), comparisons=COMPARISONS, precision=0.006, max_seconds=8.0)["every"]
+    return function(torch.device("cpu"), comparisons=COMPARISONS, precision=0.004, max_seconds=8.0)["every"]
 
 
 def part(outcomes):
