@@ -125,6 +125,7 @@ PAGES = {
     "example": "gallery/recurrence/plot_vanishing_gradient.html",
     "gallery": "gallery/index.html",
     "glossary": "glossary.html",
+    "ledger": "claims.html",
     "api": "reference/api/seqdocs.scan.html",
     "search": "search.html?q=recurrence",
 }
