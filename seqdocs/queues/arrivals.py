@@ -8,8 +8,10 @@ Kleinrock 1975, *Queueing Systems* volume 1, chapter 2.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -42,6 +44,58 @@ def exponential(mean: float, count: int, seed: int) -> Tensor:
     return -mean * torch.log1p(-uniform)  # 1 − u is never 0, so the logarithm is finite
 
 
+def erlang(mean: float, stages: int, count: int, seed: int) -> Tensor:
+    """Draw times made of equal exponential stages, one after the other: steadier than one exponential.
+
+    Args:
+        mean: mean time of all stages together, seconds.
+        stages: k, at least 1; the variance is mean² / k.
+        count: how many to draw, N.
+        seed: of the generator.
+
+    Returns:
+        times, (N,), seconds.
+
+    Raises:
+        ValueError: if ``mean`` is not above zero, ``stages`` below one or ``count`` negative.
+    """
+    if stages < 1:
+        raise ValueError(f"`stages` is {stages} but must be at least 1")
+    stage = exponential(positive("mean", mean, "seconds") / stages, stages * _count(count), seed)
+    return stage.reshape(count, stages).sum(1)
+
+
+def hyperexponential(mean: float, variation: float, count: int, seed: int) -> Tensor:
+    """Draw times that are exponential with one of two means: many short ones, a few long ones.
+
+    Both kinds bring the same share of the work ("balanced means"), which leaves the mean and the variation
+    to be chosen.
+
+    Args:
+        mean: mean time, seconds.
+        variation: squared coefficient of variation, variance / mean², at least 1 (exponential).
+        count: how many to draw, N.
+        seed: of the generator.
+
+    Returns:
+        times, (N,), seconds.
+
+    Raises:
+        ValueError: if ``mean`` is not above zero, ``variation`` below one or ``count`` negative.
+    """
+    if not 1 <= variation < math.inf:
+        raise ValueError(
+            f"`variation` is {variation} but two exponentials give no less than 1, and no infinity"
+        )
+    positive("mean", mean, "seconds")
+    share = (1 + math.sqrt((variation - 1) / (variation + 1))) / 2  # of the short ones
+    draw = torch.Generator().manual_seed(seed)
+    short = torch.rand(_count(count), generator=draw, dtype=torch.float64) < share
+    uniform = torch.rand(count, generator=draw, dtype=torch.float64)
+    means = torch.where(short, mean / (2 * share), mean / (2 * (1 - share)))
+    return -means * torch.log1p(-uniform)
+
+
 def poisson(rate: float, count: int, seed: int) -> Tensor:
     """Arrival times of a Poisson process: exponential gaps, the next arrival forgets the last one.
 
@@ -61,6 +115,28 @@ def poisson(rate: float, count: int, seed: int) -> Tensor:
     """
     positive("rate", rate, "per second")
     return exponential(1 / rate, count, seed).cumsum(0)
+
+
+def bursty(rate: float, variation: float, count: int, seed: int) -> Tensor:
+    """Arrival times with gamma gaps: the rate of a Poisson process, but in bursts (or steadier).
+
+    Args:
+        rate: mean arrivals per second, λ.
+        variation: squared coefficient of variation of the gaps, variance / mean²; 1 is Poisson, above 1
+            come bursts and long pauses, below 1 it goes towards the beat of a clock.
+        count: number of arrivals, N.
+        seed: of the generator.
+
+    Returns:
+        arrival times, (N,), seconds, never going down.
+
+    Raises:
+        ValueError: if ``rate`` or ``variation`` is not above zero or ``count`` is negative.
+    """
+    positive("rate", rate, "per second")
+    shape = 1 / positive("variation", variation, "times the square of the mean")
+    gaps = np.random.default_rng(seed).gamma(shape, 1 / (rate * shape), _count(count))
+    return torch.from_numpy(gaps).cumsum(0)
 
 
 def deterministic(rate: float, count: int) -> Tensor:

@@ -39,6 +39,31 @@ def utilisation(arrival_rate: float, service_rate: float) -> float:
     return arrival_rate / service_rate
 
 
+def load_below_one(arrival_rate: float, service_mean: float, servers: int = 1) -> float:
+    """The load of each server, ρ = λ E[S] / c, if it leaves a queue a long run.
+
+    Args:
+        arrival_rate: λ, requests per second.
+        service_mean: E[S], seconds.
+        servers: c, how many serve side by side.
+
+    Returns:
+        ρ, no unit.
+
+    Raises:
+        ValueError: if an argument is out of range or ρ is 1 or more: then the line grows without end, see
+            :func:`seqdocs.queues.heavy.overload_wait`.
+    """
+    load = utilisation(arrival_rate, servers / positive("service_mean", service_mean, "seconds"))
+    if load >= 1:
+        side_by_side = f" at each of {servers} servers" if servers > 1 else ""
+        raise ValueError(
+            f"`arrival_rate` is {arrival_rate:g} per second and a request takes {service_mean:g} seconds"
+            f"{side_by_side}: load {load:.3g}, but a queue has a mean wait only below load 1"
+        )
+    return load
+
+
 def mm1_wait(arrival_rate: float, service_rate: float) -> float:
     """Mean wait with Poisson arrivals and exponential service times (M/M/1).
 
@@ -59,6 +84,52 @@ def mm1_wait(arrival_rate: float, service_rate: float) -> float:
     """
     service_time = 1 / positive("service_rate", service_rate, "per second")
     return mg1_wait(arrival_rate, service_time, 2 * service_time**2)
+
+
+def mm1_wait_tail(arrival_rate: float, service_rate: float, time: float) -> float:
+    """Share of requests that wait longer than ``time``, in M/M/1: exponential in time, not in the load.
+
+    Args:
+        arrival_rate: λ, requests per second.
+        service_rate: μ, requests per second while busy.
+        time: t, seconds.
+
+    Returns:
+        P(W > t) = ρ exp(−(μ − λ) t), no unit.
+
+    Raises:
+        ValueError: as :func:`mm1_wait`, or if ``time`` is negative or not finite.
+
+    Source: Kleinrock 1975, chapter 5.
+
+    >>> round(mm1_wait_tail(arrival_rate=9.0, service_rate=10.0, time=0.0), 9)  # who waits at all
+    0.9
+    """
+    load = load_below_one(arrival_rate, 1 / positive("service_rate", service_rate, "per second"))
+    return load * math.exp(-(service_rate - arrival_rate) * not_negative("time", time, "seconds"))
+
+
+def mm1_number(arrival_rate: float, service_rate: float, number: int) -> float:
+    """Share of time that ``number`` requests are in the system, the one in service included, in M/M/1.
+
+    Args:
+        arrival_rate: λ, requests per second.
+        service_rate: μ, requests per second while busy.
+        number: n, at least 0.
+
+    Returns:
+        P(L = n) = (1 − ρ) ρⁿ, no unit.
+
+    Raises:
+        ValueError: as :func:`mm1_wait`, or if ``number`` is negative.
+
+    Source: Kleinrock 1975, section 3.2.
+
+    >>> mm1_number(arrival_rate=1.0, service_rate=2.0, number=2)
+    0.125
+    """
+    load = load_below_one(arrival_rate, 1 / positive("service_rate", service_rate, "per second"))
+    return (1 - load) * load ** not_negative("number", number, "requests")
 
 
 def mm1_wait_percentile(arrival_rate: float, service_rate: float, q: float) -> float:
@@ -130,19 +201,12 @@ def mg1_wait(arrival_rate: float, service_mean: float, service_second_moment: fl
     """
     positive("service_mean", service_mean, "seconds")
     positive("service_second_moment", service_second_moment, "seconds squared")
-    if service_second_moment < service_mean**2 * (
-        1 - 1e-12
-    ):  # equal up to rounding is a constant service time
+    if service_second_moment < service_mean**2 * (1 - 1e-12):  # equal but for rounding: a constant time
         raise ValueError(
             f"`service_second_moment` is {service_second_moment} but the mean of a square"
             f" is at least the square of the mean, {service_mean**2}"
         )
-    load = utilisation(arrival_rate, 1 / service_mean)
-    if load >= 1:
-        raise ValueError(
-            f"`arrival_rate` is {arrival_rate:g} per second and a request takes {service_mean:g} seconds:"
-            f" load {load:.3g}, but a queue has a mean wait only below load 1"
-        )
+    load = load_below_one(arrival_rate, service_mean)
     return arrival_rate * service_second_moment / (2 * (1 - load))
 
 
