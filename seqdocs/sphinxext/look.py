@@ -54,7 +54,8 @@ def machines(app: Sphinx) -> tuple[int, list[dict[str, str]]]:
         runs = shown.runs(example, experiment)
         count += bool(runs)
         for run in runs:
-            days[run.label] = max(days.get(run.label, ""), run.record["created"][:10])
+            label = str(run.record["machine"].get("label", run.record["slug"]))  # whatever threads it used
+            days[label] = max(days.get(label, ""), run.record["created"][:10])
     return count, [{"label": label, "when": when} for label, when in days.items()]
 
 
