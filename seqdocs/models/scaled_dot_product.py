@@ -73,9 +73,9 @@ def attention(
         ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
     """
     _check(q, k, v, mask, causal=causal, method=method)
-    if method == "loop":
+    if method == "loop" and q.numel():
         return _loop(q, k, v, mask, causal)
-    if method == "matrix":
+    if method != "fused":
         return attention_weights(q, k, mask, causal=causal) @ _shared(v, q.shape[1])
     return _fused(q, k, v, mask, causal)
 
@@ -87,7 +87,11 @@ def attention_weights(q: Tensor, k: Tensor, mask: Tensor | None = None, *, causa
     scores = q @ _shared(k, q.shape[1]).mT / math.sqrt(q.shape[-1])
     if bias is not None:
         scores = scores + bias
-    return scores.softmax(-1) if seen is None else masks.masked_softmax(scores, seen)
+    if seen is None:
+        return scores.softmax(-1)
+    if mask is None:  # causal alone: every query sees its own position, so no row is empty
+        return scores.masked_fill(~seen, -math.inf).softmax(-1)
+    return masks.masked_softmax(scores, seen)
 
 
 def _loop(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
@@ -103,19 +107,16 @@ def _loop(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) ->
         if not pairs:  # the empty sum
             outputs.append(v.new_zeros(e))
             continue
-        query = q[b, head, t]
-        scores = torch.stack([query @ keys[first + s] for s in pairs]) / math.sqrt(d)
+        query = q[b, head, t] / math.sqrt(d)
+        scores = torch.stack([query @ keys[first + s] for s in pairs])
         if bias is not None:
             scores = scores + bias[b, head, t, pairs]
-        p = scores.softmax(0).unbind()
-        outputs.append(torch.stack([p_s * values[first + s] for p_s, s in zip(p, pairs, strict=True)]).sum(0))
-    return torch.stack(outputs).view(B, n, T, e) if outputs else v.new_zeros(B, n, T, e)
+        outputs.append(scores.softmax(0) @ torch.stack([values[first + s] for s in pairs]))
+    return torch.stack(outputs).view(B, n, T, e)
 
 
 def _fused(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) -> Tensor:
     (B, n, T, d), (_, m, S, e) = q.shape, v.shape
-    if S == 0:  # nothing to read, and nothing the kernel would accept
-        return v.new_zeros(B, n, T, e)
     if mask is None and T == 1 and m < n:
         # One query sees every key, so the queries that share a key may stand where positions do: no copies.
         return F.scaled_dot_product_attention(q.reshape(B, m, n // m, d), k, v).view(B, n, 1, e)

@@ -4,34 +4,13 @@ import re
 
 import pytest
 import torch
-from torch import Tensor
 
-from seqdocs.models.attention import CausalSelfAttention, KVCache, causal_attention
+from seqdocs.models.attention import CausalSelfAttention, causal_attention
+from seqdocs.models.kv_cache import KVCache
 
 METHODS = ("loop", "matrix", "fused")
 LENGTHS = (1, 2, 7, 63)
 TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
-
-
-def qkv(B: int, n: int, T: int, S: int, d: int, dtype: torch.dtype) -> list[Tensor]:
-    torch.manual_seed(0)
-    return [torch.randn(B, n, length, d, dtype=dtype, requires_grad=True) for length in (T, S, S)]
-
-
-@pytest.mark.parametrize("dtype", TOLERANCE)
-@pytest.mark.parametrize("method", METHODS[1:])
-@pytest.mark.parametrize(("T", "S"), [(1, 1), (2, 2), (7, 7), (63, 63), (1, 7), (3, 7), (0, 0), (0, 7)])
-@pytest.mark.parametrize("B", [1, 5])
-def test_methods_agree_in_value_and_gradient(B: int, T: int, S: int, method: str, dtype: torch.dtype) -> None:
-    inputs = qkv(B, 2, T, S, 4, dtype)
-    weight = torch.randn(B, 2, T, 4, dtype=dtype)
-    results = []
-    for name in ("loop", method):
-        o = causal_attention(*inputs, method=name)
-        grads = torch.autograd.grad((o * weight).sum(), inputs, allow_unused=True, materialize_grads=True)
-        results.append((o, *grads))
-    for ours, loop in zip(results[1], results[0], strict=True):
-        torch.testing.assert_close(ours, loop, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -104,7 +83,7 @@ REFUSED = [
     (
         lambda: causal_attention(X, Y, Y),
         "`q` has shape (2, 3, 5, 4), `k` (2, 2, 5, 4), `v` (2, 2, 5, 4); "
-        "they are (B, n, T, d), (B, n, S, d) and (B, n, S, d)",
+        "the heads of keys must divide those of queries",
     ),
     (
         lambda: causal_attention(X, Z, Z),
@@ -124,7 +103,7 @@ REFUSED = [
     (lambda: KVCache(X, X, 4).extend(Z, Z), "the cache holds 5 positions; 4 and 2 more do not fit"),
     (
         lambda: KVCache(X, X).extend(X[:1], X[:1]),
-        "keys have shape (1, 3, 5, 4); this cache holds (B, n, T, d) = (2, 3, T, 4)",
+        "keys have shape (1, 3, 5, 4); this cache holds (B, m, T, d) = (2, 3, T, 4)",
     ),
 ]
 

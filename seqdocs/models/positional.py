@@ -1,0 +1,83 @@
+r"""Sinusoidal and learned positions: a vector added to each token, so that attention can tell them apart.
+
+Letters: T positions · D width, even · P table of positions (T, D).
+
+::
+
+    P[t, 2i] = sin(t ω_i),   P[t, 2i+1] = cos(t ω_i),   ω_i = base^(-2i/D)
+
+Attention treats its input as a set: the same tokens in another order give the same outputs in that order.
+What breaks the tie is added to the tokens (here), is added to the scores (:mod:`~seqdocs.models.alibi`), or
+turns queries and keys (:mod:`~seqdocs.models.rotary`). A causal mask breaks it too: the first position sees
+one key, the second two, so a causal model can do without any.
+
+Sinusoids exist for every position, and P[t + k] is P[t] turned by an angle that depends on k alone. A learned
+table ends where training ended.
+
+Convention: sine and cosine alternate, as in the paper's formula; much code puts all sines first.
+
+>>> sinusoidal(3, 4)[0].tolist()
+[0.0, 1.0, 0.0, 1.0]
+>>> torch.equal(sinusoidal(2, 4, start=1), sinusoidal(3, 4)[1:])
+True
+
+Sources: Vaswani et al., "Attention is all you need", NeurIPS 2017, section 3.5,
+https://arxiv.org/abs/1706.03762; Gehring et al., "Convolutional sequence to sequence learning", ICML 2017,
+section 3.1 (learned), https://arxiv.org/abs/1705.03122; Haviv et al., "Transformer language models without
+positional encodings still learn positional information", Findings of EMNLP 2022 (none),
+https://arxiv.org/abs/2203.16634
+"""
+
+import torch
+from torch import Tensor, nn
+
+
+def sinusoidal(T: int, D: int, start: int = 0, *, base: float = 10000.0) -> Tensor:
+    """Rows start, start + 1, … of the table.
+
+    Args:
+        T: positions.
+        D: width, even.
+        start: first position.
+        base: of the wavelengths, which grow from 2π to 2π base.
+
+    Returns:
+        (T, D), in torch's default dtype.
+
+    Raises:
+        ValueError: if D is odd, or a number is negative.
+    """
+    if D % 2 or min(T, D, start) < 0:
+        raise ValueError(f"`T` is {T}, `D` {D} and `start` {start}; none is negative, and D is even")
+    return sinusoids(torch.arange(start, start + T), D, base=base).to(torch.get_default_dtype())
+
+
+def sinusoids(positions: Tensor, D: int, *, base: float = 10000.0) -> Tensor:
+    """Rows of the table for any positions, (…) to (…, D) in float64."""
+    i = torch.arange(D // 2, dtype=torch.float64, device=positions.device)
+    angles = positions.double().unsqueeze(-1) * base ** (-2 * i / D)
+    return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
+
+
+class LearnedPositions(nn.Embedding):
+    """A table with a learned vector for each of ``context`` positions, and none beyond.
+
+    Args:
+        context: positions.
+        width: D.
+    """
+
+    def __init__(self, context: int, width: int) -> None:
+        super().__init__(context, width)
+
+    def forward(self, positions: Tensor) -> Tensor:
+        """Integers (…) to (…, D).
+
+        Raises:
+            ValueError: if a position is not in the table.
+        """
+        context = self.num_embeddings
+        if positions.numel() and not 0 <= int(positions.min()) <= int(positions.max()) < context:
+            got = f"from {int(positions.min())} to {int(positions.max())}"
+            raise ValueError(f"`positions` reaches {got}; the table has {context}, from 0")
+        return super().forward(positions)
