@@ -8,6 +8,7 @@ shows them. Classes, for those who style them: ``div#term-card.term-card`` (the 
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ def card(app: Sphinx, entry: Entry, uri: str) -> str:
     summary = text.html(app.builder, entry.summary)
     inside = f'<p class="card-head">{term} {area}</p><p class="card-summary">{summary}</p>'
     return f'<template data-card="{html.escape(uri)}">{inside}</template>'
+
+
+def said_by_cards(app: Sphinx, pages: Iterable[str]) -> list[tuple[str, ...]]:
+    """What the cards for links to these pages say, for who makes such links while a page is drawn."""
+    found = [library(app).of_page(page) for page in sorted(set(pages))]
+    return [(entry.stem, entry.term, entry.area, entry.summary) for entry in found if entry]
 
 
 def linked_entries(app: Sphinx, pagename: str, doctree: nodes.document) -> dict[str, Entry]:

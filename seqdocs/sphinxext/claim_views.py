@@ -14,6 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 
 from seqdocs.bench.quantity import Verdict
 from seqdocs.sphinxext import text
+from seqdocs.sphinxext.cards import said_by_cards
 from seqdocs.sphinxext.claim_list import Claim, area_of, claims, example_of, results
 from seqdocs.sphinxext.claims import box, evidence_of, margin_of
 from seqdocs.sphinxext.library import example_docname
@@ -98,6 +99,11 @@ def copied(app: Sphinx, docname: str) -> list[View]:
     return [view(app, claim) for claim in claims(app) if claim.id in names] if names else []
 
 
+def cards_of_copied(app: Sphinx, docname: str) -> object:
+    """What the cards for the links of the copies say."""
+    return said_by_cards(app, (one.claim.docname for one in copied(app, docname)))
+
+
 def fill_copies(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     """Draw the copies, each with a link to the page that makes the claim."""
     seen = {one.claim.id: one for one in copied(app, docname)}
@@ -119,3 +125,4 @@ def setup_claim_views(app: Sphinx) -> None:
     app.add_directive("claim-copy", ClaimCopy)
     app.connect("doctree-resolved", fill_copies)
     shows(app, copied)
+    shows(app, cards_of_copied)

@@ -19,6 +19,7 @@ from sphinx.util.docutils import SphinxDirective
 from seqdocs.bench.quantity import VERDICTS
 from seqdocs.entries.header import AREAS
 from seqdocs.sphinxext import text
+from seqdocs.sphinxext.cards import said_by_cards
 from seqdocs.sphinxext.claim_list import SourceText, claims, counts, source_texts
 from seqdocs.sphinxext.claim_views import View, evidence_in_short, link, view
 from seqdocs.sphinxext.claims import badge, declared_words
@@ -143,7 +144,9 @@ def shown_in_ledger(app: Sphinx) -> tuple[dict[str, SourceText], list[View]]:
 
 def shown_of_ledger(app: Sphinx, docname: str) -> object:
     """What a page shows of all claims, if it is the ledger's."""
-    return shown_in_ledger(app) if noted(app.env, docname, LEDGER, False) else None
+    if not noted(app.env, docname, LEDGER, False):
+        return None
+    return shown_in_ledger(app), said_by_cards(app, (claim.docname for claim in claims(app)))
 
 
 def add_script(

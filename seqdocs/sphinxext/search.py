@@ -1,7 +1,8 @@
-"""Keep the names of entries findable when only some pages are drawn again.
+"""Keep the search whole when only some pages are drawn again.
 
 Sphinx (9.0) loads the search index of the last build without its index entries, so every alias of a page that
 is not drawn again would drop out of the search. We keep them beside Sphinx's own memory and hand them back.
+Words that the last page lost, on the other hand, would stay for ever.
 """
 
 from __future__ import annotations
@@ -29,10 +30,19 @@ def hand_back(app: Sphinx, builder: Builder) -> None:
         app.env._search_index_index_entries.update(found)
 
 
+def forget_words(words: dict[str, set[str]]) -> None:
+    """Drop the words that no page has any more; an index made from nothing never knew them."""
+    for word in [word for word, pages in words.items() if not pages]:
+        del words[word]
+
+
 def keep(app: Sphinx) -> Iterator[tuple[str, dict[str, object], str]]:
     """Note the entries just before the index is written, in an order that tells nothing of this build."""
     builder = app.builder
     if isinstance(builder, StandaloneHTMLBuilder) and builder.indexer is not None:
+        builder.indexer.prune(app.env.all_docs)
+        forget_words(builder.indexer._mapping)
+        forget_words(builder.indexer._title_mapping)
         entries = dict(sorted(builder.indexer._index_entries.items()))
         builder.indexer._index_entries = entries
         titles = builder.indexer._all_titles  # after loading, a page's titles stand in another order

@@ -368,7 +368,13 @@ def related(world: World, number: int) -> Runs:
 
 @kind("header")
 def year(world: World, number: int) -> Runs:
-    world.change(world.entry(world.pick()), r"^year: .*$", f"year: {1800 + number}")
+    """That of the other source; it is the year of one of them."""
+    name = world.pick()
+    new = "1982" if "year: 1990" in world.path(world.entry(name)).read_text("utf8") else "1990"
+    world.change(world.entry(name), r"^year: .*$", f"year: {new}")
+    text = world.path(world.entry(name)).read_text("utf8")
+    both = re.sub(r"^sources: .*$", "sources: [elman1990, hopfield1982]", text, flags=re.M)
+    write(world.path(world.entry(name)), both)
     return Runs()
 
 
@@ -396,9 +402,10 @@ def order(world: World, number: int) -> Runs:
 @kind("header")
 def sources(world: World, number: int) -> Runs:
     name = world.pick()
-    both = "[elman1990, hopfield1982]" in world.path(world.entry(name)).read_text("utf8")
-    keys = "elman1990" if both else "elman1990, hopfield1982"
-    world.change(world.entry(name), r"^sources: .*$", f"sources: [{keys}]")
+    text = world.path(world.entry(name)).read_text("utf8")
+    keys = "elman1990" if "[elman1990, hopfield1982]" in text else "elman1990, hopfield1982"
+    text = re.sub(r"^year: .*$", "year: 1990", text, flags=re.M)
+    write(world.path(world.entry(name)), re.sub(r"^sources: .*$", f"sources: [{keys}]", text, flags=re.M))
     return Runs()
 
 

@@ -75,7 +75,7 @@ LINT = [
     Seed("ruff format", "seqdocs/scan.py", "", "\n\nX  =  1\n", "files were modified by this hook"),
     Seed("mypy", "seqdocs/scan.py", "", "\n\ndef wrong() -> int:\n    return 'no'\n", "return-value"),
     Seed("codespell", "README.md", "", "\nHere is t" + "eh word.\n", "==> the"),
-    Seed("entries", "glossary/gru.md", "\nterm:", "\nname:", "glossary/gru.md:"),
+    Seed("entries", "glossary/throughput.md", "\nterm:", "\nname:", "glossary/throughput.md:"),
 ]
 HOOKS = {"ruff format": "ruff-format"}  # where a hook is called otherwise
 
@@ -151,17 +151,17 @@ def test_the_tests_find_that_there_is_no_site(copy: Path) -> None:
 
 ENTRY, SCRIPT, MODULE = "glossary/term-one.md", "gallery/tiny/plot_one.py", "seqdocs/models/one.py"
 DOCS = [
-    Seed("a page that is not there", "docs/index.md", "", "\n{doc}`/nowhere`\n", "nowhere"),
+    Seed("a page that is not there", "docs/index.md", "A small", "{doc}`/nowhere` A small", "nowhere"),
     Seed("a term that is not there", ENTRY, "{term}`Term two`", "{term}`Term nine`", "Term nine"),
     Seed("a name that is not there", MODULE, "Return the", "Return :func:`seqdocs.models.none`, the", "none"),
     Seed("a missing measurement", ENTRY, "`total.total`", "`total.nothing`", "total.nothing"),
     Seed("a contradicted claim", ENTRY, ":verdict: holds", ":verdict: refuted", "check on cpu says `holds`"),
-    Seed("a failing cell", ENTRY, "print(one(3))", "raise ValueError('planted')", "ValueError: planted"),
+    Seed("a failing cell", ENTRY, "print(one(3))", "raise OSError(1)", "Executing notebook failed"),
     Seed("a failing example", SCRIPT, "", "\nraise ValueError('planted')\n", "ValueError: planted"),
     Seed("a failing experiment", SCRIPT, "    more =", "    raise OSError('no')\n    more =", "OSError: no"),
-    Seed("a figure without words", SCRIPT, "A single point: the total of all outputs.", "", "no alternative"),
-    Seed("a fault of an entry", ENTRY, "year: 1990", "year: 2990", f"{ENTRY}:5"),
-    Seed("a typed measurement", ENTRY, "Prose of", "It takes 5 ms. Prose of", f"{ENTRY}:14"),
+    Seed("a figure without words", SCRIPT, "A single point: the total of all outputs.", "", "`alt` is"),
+    Seed("a fault of an entry", ENTRY, "year: 1990", "year: 2990", f"{ENTRY}:6"),
+    Seed("a typed measurement", ENTRY, "Prose of", "It takes 5 ms. Prose of", f"{ENTRY}:15"),
     Seed("a source that is not there", ENTRY, "sources: [elman1990]", "sources: [nobody1900]", "nobody1900"),
 ]  # fmt: skip
 

@@ -179,6 +179,16 @@ def test_a_copy_of_no_claim_warns(ledger: Site) -> None:
     assert "docs/index.md:5" in said
 
 
+def test_a_changed_summary_draws_the_pages_whose_cards_say_it(ledger: Site) -> None:
+    ledger.build()
+    ledger.edit("glossary/beta.md", "Beta follows alpha.", "Beta is the second.")
+    assert {"claims.html", "references.html"} <= redrawn(ledger), (
+        "the ledger, and a page with a copy of a claim"
+    )
+    assert "Beta is the second." in ledger.text("claims.html")
+    assert "Beta is the second." in ledger.text("references.html")
+
+
 def test_a_changed_claim_draws_the_ledger_and_the_counts(ledger: Site) -> None:
     ledger.build()
     ledger.edit("docs/guide/page.md", "Letters are quick.", "Letters are fast.")
