@@ -32,7 +32,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from seqdocs.models.recurrent import Method, Recurrent, Weights, check_step, stack_time
+from seqdocs.models.lstm_lean import lstm_walk
+from seqdocs.models.packed import Lengths
+from seqdocs.models.recurrent import Method, Recurrent, States, Weights, check_step, walk_through
 
 
 def lstm_step(x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> tuple[Tensor, Tensor]:
@@ -66,23 +68,6 @@ def _update(from_input: Tensor, h: Tensor, c: Tensor, W_hh: Tensor, b_hh: Tensor
     return h, c
 
 
-def _layer(
-    x: Tensor, h: Tensor, c: Tensor, weights: Weights, method: Method
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Walk through time; all outputs (B, T, H), then the last output and cell (B, H)."""
-    W_ih, W_hh, b_ih, b_hh = weights
-    outputs = []
-    if method == "loop":
-        for x_t in x.unbind(1):
-            h, c = lstm_step(x_t, h, c, weights)
-            outputs.append(h)
-    else:  # the inputs of all steps are known: multiply them at once, and walk with the rest only
-        for from_input in F.linear(x, W_ih, b_ih).unbind(1):
-            h, c = _update(from_input, h, c, W_hh, b_hh)
-            outputs.append(h)
-    return stack_time(outputs, h), h, c
-
-
 class LSTM(Recurrent):
     """LSTM with the parameters of ``torch.nn.LSTM(..., batch_first=True)``; state_dicts load both ways.
 
@@ -90,6 +75,7 @@ class LSTM(Recurrent):
         input_size: D.
         hidden_size: H.
         num_layers: layers on top of each other.
+        bidirectional: whether each layer also reads backwards.
 
     Raises:
         ValueError: if a size is not positive.
@@ -97,32 +83,49 @@ class LSTM(Recurrent):
 
     gates: ClassVar[int] = 4
 
+    def walk(
+        self, rows: Tensor, sizes: list[int], states: States, weights: Weights, method: Method
+    ) -> tuple[Tensor, States]:
+        """Read packed steps in one layer."""
+        W_ih, W_hh, b_ih, b_hh = weights
+        if method == "loop":
+            return walk_through(lambda x, h, c: list(lstm_step(x, h, c, weights)), rows, sizes, states)
+        if method == "hoisted":  # the inputs of all steps are known: multiply them at once
+            return walk_through(
+                lambda given, h, c: list(_update(given, h, c, W_hh, b_hh)),
+                F.linear(rows, W_ih, b_ih), sizes, states,
+            )  # fmt: skip
+        y, h, c = lstm_walk(rows, sizes, states[0], states[1], weights)
+        return y, [h, c]
+
     def forward(
-        self, x: Tensor, state: tuple[Tensor, Tensor] | None = None, method: Method = "loop"
+        self,
+        x: Tensor,
+        state: tuple[Tensor, Tensor] | None = None,
+        method: Method = "loop",
+        lengths: Lengths | None = None,
     ) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Read a sequence.
 
         Args:
             x: (B, T, D).
-            state: output and cell before the first step, both (num_layers, B, H); zeros if omitted.
-            method: "loop", or "hoisted": the input products of all steps in one matrix product.
+            state: output and cell before the first step, both (L, B, H); zeros if omitted.
+            method: "loop"; "hoisted", the input products of all steps in one matrix product; or "lean", that
+                and a backward pass written by hand (:mod:`seqdocs.models.lstm_lean`).
+            lengths: how many steps of each sequence count, (B,); what follows is padding.
 
         Returns:
-            The top layer's outputs, (B, T, H), and the last outputs and cells of every layer, both
-            (num_layers, B, H).
+            The top layer's outputs, (B, T, H), zero in the padding, and the last outputs and cells of every
+            layer, both (L, B, H). Reading both ways, L and H of the outputs are twice that.
 
         Raises:
             ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         """
         self.check_input(x, method)
-        h0, c0 = (None, None) if state is None else state
-        hs, cs = self.check_state("state[0]", h0, x), self.check_state("state[1]", c0, x)
-        last_h, last_c = [], []
-        for layer, (h, c) in enumerate(zip(hs, cs, strict=True)):
-            x, h_last, c_last = _layer(x, h, c, self.weights(layer), method)
-            last_h.append(h_last)
-            last_c.append(c_last)
-        return x, (torch.stack(last_h), torch.stack(last_c))
+        given = (None, None) if state is None else state
+        states = [self.check_state(f"state[{n}]", one, x) for n, one in enumerate(given)]
+        y, (h, c) = self.read(x, states, method, lengths)
+        return y, (h, c)
 
 
 @torch.no_grad()

@@ -25,7 +25,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from seqdocs.models.recurrent import Method, Recurrent, Weights, check_step, stack_time
+from seqdocs.models.packed import Lengths
+from seqdocs.models.recurrent import Method, Recurrent, States, Weights, check_step, walk_through
+from seqdocs.models.rnn_lean import rnn_walk
 
 Nonlinearity = Literal["tanh", "relu"]
 
@@ -56,23 +58,6 @@ def _update(from_input: Tensor, h: Tensor, W_hh: Tensor, b_hh: Tensor, nonlinear
     return torch.tanh(total) if nonlinearity == "tanh" else torch.relu(total)
 
 
-def _layer(
-    x: Tensor, h: Tensor, weights: Weights, nonlinearity: Nonlinearity, method: Method
-) -> tuple[Tensor, Tensor]:
-    """Walk through time; all states (B, T, H) and the last one (B, H)."""
-    W_ih, W_hh, b_ih, b_hh = weights
-    outputs = []
-    if method == "loop":
-        for x_t in x.unbind(1):
-            h = rnn_step(x_t, h, weights, nonlinearity)
-            outputs.append(h)
-    else:  # the inputs of all steps are known: multiply them at once, and walk with the rest only
-        for from_input in F.linear(x, W_ih, b_ih).unbind(1):
-            h = _update(from_input, h, W_hh, b_hh, nonlinearity)
-            outputs.append(h)
-    return stack_time(outputs, h), h
-
-
 class RNN(Recurrent):
     """Elman network with the parameters of ``torch.nn.RNN(batch_first=True)``; state_dicts load both ways.
 
@@ -81,38 +66,65 @@ class RNN(Recurrent):
         hidden_size: H.
         num_layers: layers on top of each other.
         nonlinearity: "tanh" or "relu".
+        bidirectional: whether each layer also reads backwards.
 
     Raises:
         ValueError: if a size is not positive or ``nonlinearity`` is unknown.
     """
 
     def __init__(
-        self, input_size: int, hidden_size: int, num_layers: int = 1, nonlinearity: Nonlinearity = "tanh"
+        self,
+        input_size: int,
+        hidden_size: int,
+        num_layers: int = 1,
+        nonlinearity: Nonlinearity = "tanh",
+        bidirectional: bool = False,
     ) -> None:
-        super().__init__(input_size, hidden_size, num_layers)
+        super().__init__(input_size, hidden_size, num_layers, bidirectional)
         if nonlinearity not in ("tanh", "relu"):
             raise ValueError(f'`nonlinearity` is {nonlinearity!r}; it is "tanh" or "relu"')
         self.nonlinearity: Nonlinearity = nonlinearity
 
+    def walk(
+        self, rows: Tensor, sizes: list[int], states: States, weights: Weights, method: Method
+    ) -> tuple[Tensor, States]:
+        """Read packed steps in one layer."""
+        W_ih, W_hh, b_ih, b_hh = weights
+        if method == "loop":
+            return walk_through(
+                lambda x, h: [rnn_step(x, h, weights, self.nonlinearity)], rows, sizes, states
+            )
+        if method == "hoisted":  # the inputs of all steps are known: multiply them at once
+            return walk_through(
+                lambda given, h: [_update(given, h, W_hh, b_hh, self.nonlinearity)],
+                F.linear(rows, W_ih, b_ih), sizes, states,
+            )  # fmt: skip
+        y, h = rnn_walk(rows, sizes, states[0], weights, self.nonlinearity)
+        return y, [h]
+
     def forward(
-        self, x: Tensor, state: Tensor | None = None, method: Method = "loop"
+        self,
+        x: Tensor,
+        state: Tensor | None = None,
+        method: Method = "loop",
+        lengths: Lengths | None = None,
     ) -> tuple[Tensor, Tensor]:
         """Read a sequence.
 
         Args:
             x: (B, T, D).
-            state: before the first step, (num_layers, B, H); zeros if omitted.
-            method: "loop", or "hoisted": the input products of all steps in one matrix product.
+            state: before the first step, (L, B, H); zeros if omitted.
+            method: "loop"; "hoisted", the input products of all steps in one matrix product; or "lean", that
+                and a backward pass written by hand (:mod:`seqdocs.models.rnn_lean`).
+            lengths: how many steps of each sequence count, (B,); what follows is padding.
 
         Returns:
-            The top layer's states, (B, T, H), and the last state of every layer, (num_layers, B, H).
+            The top layer's states, (B, T, H), zero in the padding, and the last state of every layer,
+            (L, B, H). Reading both ways, L and H are twice that.
 
         Raises:
             ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         """
         self.check_input(x, method)
-        last = []
-        for layer, h in enumerate(self.check_state("state", state, x)):
-            x, h_last = _layer(x, h, self.weights(layer), self.nonlinearity, method)
-            last.append(h_last)
-        return x, torch.stack(last)
+        y, (h,) = self.read(x, [self.check_state("state", state, x)], method, lengths)
+        return y, h

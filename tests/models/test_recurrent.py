@@ -22,7 +22,7 @@ PAIRS: dict[str, Pair] = {
     "lstm": (LSTM, nn.LSTM),
     "gru": (GRU, nn.GRU),
 }
-METHODS = ("loop", "hoisted")
+METHODS = ("loop", "hoisted", "lean")
 LENGTHS = (1, 2, 7, 63)
 TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-10}
 D, H = 3, 4
@@ -198,7 +198,7 @@ REFUSED = [
         "`state[1]` has shape (1, 1, 4); it is (num_layers, B, H) = (1, 2, 4)",
     ),
     (lambda: GRU(D, H, 2)(X, S), "`state` has shape (1, 2, 4); it is (num_layers, B, H) = (2, 2, 4)"),
-    (lambda: GRU(D, H)(X, method="scan"), '`method` is \'scan\'; it is "loop" or "hoisted"'),
+    (lambda: GRU(D, H)(X, method="scan"), '`method` is \'scan\'; it is "loop", "hoisted" or "lean"'),
     (lambda: RNN(D, H, nonlinearity="gelu"), '`nonlinearity` is \'gelu\'; it is "tanh" or "relu"'),
     (lambda: RNN(D, 0), "`hidden_size` is 0; it is at least 1"),
     (

@@ -1,0 +1,65 @@
+r"""What a lean walk is, and what the three of them share.
+
+Letters: B batch · H hidden · N steps of all sequences together.
+
+The loop over time cannot be avoided, but most of what it does can. A lean walk leaves in the loop only what
+waits for the state before:
+
+- the products of all inputs with W_ih are one matrix product before the loop;
+- each step writes in place into a row of one buffer, so nothing is allocated and no graph is recorded;
+- going back, the derivatives of all nonlinearities are taken at once, since they need the states only;
+- the gradients of the weights are one matrix product after the loop, not one per step and their sum.
+
+What the loop, the hoisted form and torch's autograd give, it gives to rounding. It has no second derivative,
+torch.func does not see into it, and it writes in place, so :func:`seqdocs.models.cost.path_length` refuses it.
+
+Source: Appleyard, Kočiský & Blunsom, "Optimizing performance of recurrent neural networks on GPUs", 2016,
+sections 3.1 and 3.3, https://arxiv.org/abs/1604.01946
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from seqdocs.models.packed import going_on, last_states
+
+
+def buffer(start: Tensor, N: int) -> Tensor:
+    """Room for the states (B, H) before the first step, which are written, and after N steps, (B + N, H)."""
+    room = start.new_empty(start.shape[0] + N, start.shape[1])
+    room[: start.shape[0]] = start
+    return room
+
+
+def before_each(states: Sequence[Tensor], sizes: Sequence[int]) -> list[Tensor]:
+    """The state each step starts from, (size, H), out of those before the first and after every step."""
+    return [going_on(state, size) for state, size in zip(states, sizes, strict=False)]
+
+
+def all_before(room: Tensor, sizes: Sequence[int], B: int) -> Tensor:
+    """The states that the steps start from, (N, H): no copy if all sequences are equally long."""
+    if not sizes or sizes[-1] == B:
+        return room[: room.shape[0] - B]
+    return torch.cat(before_each(room.split([B, *sizes]), sizes))
+
+
+def last_of(y: Tensor, start: Tensor, sizes: Sequence[int]) -> Tensor:
+    """The last state of every sequence, (B, H), from those of all steps, (N, H), and before the first."""
+    B = start.shape[0]
+    if sizes and sizes[-1] == B:
+        return y[y.shape[0] - B :]
+    return last_states([start, *y.split(list(sizes))], sizes)
+
+
+def to_start(gradient: Tensor, B: int) -> Tensor:
+    """The gradient of the states before the first step, (B, H): zero where a sequence has no step."""
+    return torch.cat((gradient, gradient.new_zeros(B - gradient.shape[0], gradient.shape[1])))
+
+
+def refuse_twice() -> None:
+    """Raise RuntimeError if a backward pass is itself to be differentiated."""
+    if torch.is_grad_enabled():
+        raise RuntimeError(
+            '`method` is "lean", whose gradient has no derivative; for a second one take method="loop"'
+        )

@@ -1,0 +1,118 @@
+r"""The LSTM with a backward pass written by hand, as :mod:`seqdocs.models.lean` explains.
+
+Letters: B batch · T time · D input · H hidden · N steps of all sequences together; i, f, g, o, c as in
+:mod:`seqdocs.models.lstm`, s = tanh(c); a bar is a gradient of the loss, and ī, f̄, ḡ, ō are those by what is
+squashed.
+
+::
+
+    h̄[t], c̄[t+1] known:   c̄[t] = f[t+1] ⊙ c̄[t+1] + h̄ ⊙ o ⊙ (1 - s²)
+                          ī = c̄ ⊙ g ⊙ i ⊙ (1 - i)        f̄ = c̄ ⊙ c[t-1] ⊙ f ⊙ (1 - f)
+                          ḡ = c̄ ⊙ i ⊙ (1 - g²)           ō = h̄ ⊙ s ⊙ o ⊙ (1 - o)
+    h̄[t-1] = ∂L/∂h[t-1] + U_iᵀ ī + U_fᵀ f̄ + U_gᵀ ḡ + U_oᵀ ō
+
+c̄ is multiplied by four things known from the forward pass, f, and what makes ī, f̄ and ḡ: they lie side by
+side, and the loop multiplies once.
+
+The four gates are squashed at once too: tanh(a) = 2 σ(2 a) - 1, so the rows of g are doubled before.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from seqdocs.models.lean import all_before, before_each, buffer, last_of, refuse_twice, to_start
+from seqdocs.models.packed import going_on, last_states
+from seqdocs.models.recurrent import Weights
+
+
+def lstm_walk(
+    rows: Tensor, sizes: list[int], h: Tensor, c: Tensor, weights: Weights
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Walk through packed steps.
+
+    Args:
+        rows: inputs of all steps, (N, D).
+        sizes: how many sequences take each step.
+        h: outputs before the first, (B, H).
+        c: cells before the first, (B, H).
+        weights: W_ih, W_hh, b_ih, b_hh, with rows i, f, g, o.
+
+    Returns:
+        Outputs of all steps, (N, H), and the last output and cell of every sequence, both (B, H).
+    """
+    y, c_last = _Walk.apply(rows, h, c, *weights, sizes)  # type: ignore[no-untyped-call]  # torch's
+    return y, last_of(y, h, sizes), c_last
+
+
+class _Walk(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, rows: Tensor, h: Tensor, c: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor,
+        sizes: list[int],
+    ) -> tuple[Tensor, Tensor]:  # fmt: skip
+        B, H = h.shape
+        room, cells = buffer(h, len(rows)), buffer(c, len(rows))
+        squashed = torch.empty_like(room[B:])  # s
+        twice_g = torch.ones(4, H).to(h)
+        twice_g[2] = 2
+        scale = twice_g.view(-1, 1)
+        gates = torch.addmm((b_ih + b_hh) * scale[:, 0], rows, (W_ih * scale).t())
+        W, minus = (W_hh * scale).t(), -h.new_ones(())
+        states, every_c = room.split([B, *sizes]), cells.split([B, *sizes])
+        views = (gates, *gates.split(H, 1), squashed)
+        steps = zip(
+            before_each(states, sizes), states[1:], before_each(every_c, sizes), every_c[1:],
+            *(v.split(sizes) for v in views), strict=True,
+        )  # fmt: skip
+        for h_before, h_t, c_before, c_t, ifgo, i, f, g, o, s in steps:
+            ifgo.addmm_(h_before, W).sigmoid_()
+            torch.add(minus, g, alpha=2, out=g)
+            torch.mul(f, c_before, out=c_t).addcmul_(i, g)
+            torch.tanh(c_t, out=s)
+            torch.mul(o, s, out=h_t)
+        ctx.save_for_backward(rows, W_ih, W_hh, room, cells, squashed, gates)
+        ctx.sizes, ctx.B = sizes, B
+        return room[B:], last_states(every_c, sizes).clone()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor, c_gradient: Tensor) -> tuple[Tensor | None, ...]:
+        refuse_twice()
+        rows, W_ih, W_hh, room, cells, s, gates = ctx.saved_tensors
+        sizes, B = ctx.sizes, ctx.B
+        N, H = s.shape
+        i, f, g, o = gates.split(H, 1)
+        one = s.new_ones(())
+        by = s.new_empty(N, 5, H)  # what c̄ is multiplied by: f, and that for ī, f̄, ḡ; and h̄, for ō
+        by[:, 0] = f
+        torch.mul(i, g, out=by[:, 1]).mul_(1 - i)
+        torch.mul(all_before(cells, sizes, B), f, out=by[:, 2]).mul_(1 - f)
+        torch.addcmul(one, g, g, value=-1, out=by[:, 3]).mul_(i)
+        torch.mul(s, o, out=by[:, 4]).mul_(1 - o)
+        c_bar = torch.addcmul(one, s, s, value=-1).mul_(o)
+        h_bar = gradient.clone(memory_format=torch.contiguous_format)
+        ifgo_bar = by[:, 1:].flatten(1)  # (N, 4 H), a view
+        views = (h_bar, c_bar, c_bar.unsqueeze(1), by[:, :4], by[:, 4], by[:, 0], ifgo_bar)
+        later, carried = ifgo_bar[:0], c_gradient[:0]
+        for h_t, c_t, c_4, by_c, by_h, fc, ifgo in zip(
+            *(reversed(v.split(sizes)) for v in views), strict=True
+        ):
+            going_on(h_t, len(later)).addmm_(later, W_hh)
+            if len(carried) < len(h_t):  # sequences whose last step this is
+                carried = torch.cat((carried, c_gradient[len(carried) : len(h_t)]))
+            torch.addcmul(carried, h_t, c_t, out=c_t)
+            by_c.mul_(c_4)
+            by_h.mul_(h_t)
+            later, carried = ifgo, fc
+        b = ifgo_bar.sum(0)
+        return (
+            ifgo_bar @ W_ih if ctx.needs_input_grad[0] else None,
+            to_start(later @ W_hh, B),
+            torch.cat((carried, c_gradient[len(carried) :])),
+            ifgo_bar.t() @ rows,
+            ifgo_bar.t() @ all_before(room, sizes, B),
+            b,
+            b.clone(),
+            None,
+        )
