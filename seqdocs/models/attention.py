@@ -36,6 +36,7 @@ from seqdocs.models import masks
 from seqdocs.models.alibi import alibi_bias, alibi_slopes
 from seqdocs.models.kv_cache import Cache, KVCache, WindowCache
 from seqdocs.models.multi_head import MultiHeadAttention
+from seqdocs.models.positional import places
 from seqdocs.models.rotary import Layout, rotary_angles, rotate
 from seqdocs.models.scaled_dot_product import Method, attention
 
@@ -150,8 +151,6 @@ class CausalSelfAttention(MultiHeadAttention):
 
     def _angles(self, q: Tensor, start: int, filler: Tensor | None) -> tuple[Tensor, Tensor]:
         """Cosine and sine for the positions of the queries, (T, d/2), or (B, 1, T, d/2) with a filler."""
-        positions = torch.arange(start, start + q.shape[2], device=q.device)
-        if filler is not None:
-            positions = (positions - filler[:, None])[:, None]
-        cos, sin = rotary_angles(positions, q.shape[3])
+        positions = places(q.shape[2], start, filler, q.device)
+        cos, sin = rotary_angles(positions if filler is None else positions[:, None], q.shape[3])
         return cos.to(q), sin.to(q)

@@ -10,8 +10,9 @@ Generating is sequential: token t+1 is chosen from the output at token t. *Prefi
 one go and fills the KV cache; each *decode* step then reads one token per sequence and the cache. Both give
 what the model gives without a cache.
 
-Conventions: normalisation before each layer ("pre-norm"), learned absolute positions, GELU, head tied to the
-embedding unless asked otherwise. All sequences of a batch have the same length: there is no padding.
+Conventions: normalisation before each layer ("pre-norm"), GELU, head tied to the embedding unless asked
+otherwise. Unless asked otherwise, too: LayerNorm, learned absolute positions, as many heads of keys as of
+queries, no window. Prompts of different lengths are filled up on the *left*, so that all end side by side.
 
 >>> import torch
 >>> _ = torch.manual_seed(0)
@@ -27,23 +28,34 @@ Sources: Radford et al., "Language models are unsupervised multitask learners" (
 Press & Wolf, "Using the output embedding to improve language models", EACL 2017 (the tied head).
 """
 
+from functools import partial
+from typing import Literal, get_args
+
 import torch
 from torch import Tensor, nn
 
-from seqdocs.models.attention import CausalSelfAttention, KVCache
+from seqdocs.models.attention import CausalSelfAttention, Distance
+from seqdocs.models.kv_cache import Cache
+from seqdocs.models.normalisation import LayerNorm, RMSNorm
+from seqdocs.models.positional import LearnedPositions, SinusoidalPositions
+
+Positions = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
+Norm = Literal["layer", "rms"]
+NORMS: dict[Norm, type[LayerNorm | RMSNorm]] = {"layer": LayerNorm, "rms": RMSNorm}
+IN_ATTENTION: dict[Positions, Distance] = {"rotary": "rotary", "alibi": "alibi"}  # the others are added
 
 
 class Block(nn.Module):
     """Attention mixes positions, then a two-layer network works on each position alone."""
 
-    def __init__(self, width: int, heads: int) -> None:
+    def __init__(self, width: int, attention: CausalSelfAttention, norm: type[LayerNorm | RMSNorm]) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(width)
-        self.attention = CausalSelfAttention(width, heads)
-        self.norm2 = nn.LayerNorm(width)
+        self.norm1 = norm(width)
+        self.attention = attention
+        self.norm2 = norm(width)
         self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
 
-    def forward(self, x: Tensor, cache: KVCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: Cache | None = None) -> Tensor:
         """(B, T, D) to (B, T, D); the positions of ``x`` follow those in the cache."""
         x = x + self.attention(self.norm1(x), cache)
         x = x + self.mlp(self.norm2(x))
@@ -55,22 +67,49 @@ class CausalLM(nn.Module):
 
     Args:
         vocabulary: V, number of tokens.
-        context: most positions it can read.
+        context: most positions it can read. Only "learned" positions have parameters for each.
         width: D; divisible by ``heads``.
         layers: number of blocks.
         heads: attention heads in a block.
         tied: use the token embedding as output head too.
+        positions: "learned" or "sinusoidal", added to the tokens; "rotary" or "alibi", in attention; "none".
+        norm: "layer" or "rms".
+        key_value_heads: heads of keys and values; as many as ``heads`` if omitted.
+        window: how many positions a position sees in one block; all before it if omitted.
+
+    Raises:
+        ValueError: if numbers of heads do not divide, or ``positions`` or ``norm`` is unknown.
     """
 
     def __init__(
-        self, *, vocabulary: int, context: int, width: int, layers: int, heads: int, tied: bool = True
+        self,
+        *,
+        vocabulary: int,
+        context: int,
+        width: int,
+        layers: int,
+        heads: int,
+        tied: bool = True,
+        positions: Positions = "learned",
+        norm: Norm = "layer",
+        key_value_heads: int | None = None,
+        window: int | None = None,
     ) -> None:
         super().__init__()
+        _check_options(positions, norm)
+        make_norm, distance = NORMS[norm], IN_ATTENTION.get(positions, "none")
         self.context = context
         self.tokens = nn.Embedding(vocabulary, width)
-        self.positions = nn.Embedding(context, width)
-        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(layers))
-        self.norm = nn.LayerNorm(width)
+        self.positions: nn.Module | None = None
+        if positions == "learned":
+            self.positions = LearnedPositions(context, width)
+        elif positions == "sinusoidal":
+            self.positions = SinusoidalPositions()
+        attention = partial(
+            CausalSelfAttention, width, heads, key_value_heads, distance=distance, window=window
+        )
+        self.blocks = nn.ModuleList(Block(width, attention(), make_norm) for _ in range(layers))
+        self.norm = make_norm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
@@ -94,26 +133,33 @@ class CausalLM(nn.Module):
         return logits
 
     @torch.no_grad()
-    def prefill(self, tokens: Tensor, capacity: int | None = None) -> tuple[Tensor, list[KVCache]]:
+    def prefill(
+        self, tokens: Tensor, capacity: int | None = None, lengths: Tensor | None = None
+    ) -> tuple[Tensor, list[Cache]]:
         """Read a prompt in one go.
 
         Args:
             tokens: (B, T), T ≥ 1.
             capacity: positions to reserve in the cache, prompt included; the whole context if omitted.
+            lengths: if the prompts differ in length, (B,), 1 … T: the *last* ``lengths[b]`` tokens of row b
+                are its prompt, and what fills it up on the left is not read; all T if omitted.
 
         Returns:
             The logits after the last position, (B, V), and the cache, one for each layer.
 
         Raises:
-            ValueError: as :meth:`forward`; also if the prompt is empty or does not fit ``capacity``.
+            ValueError: as :meth:`forward`; also if a prompt is empty or does not fit ``capacity``.
         """
-        _check_prompt(tokens)
+        _check_prompt(tokens, lengths)
         capacity = self.context if capacity is None else capacity
         cache = [block.attention.new_cache(len(tokens), capacity) for block in self._blocks()]
+        if lengths is not None:
+            for layer in cache:
+                layer.filler = tokens.shape[1] - lengths
         return self._last_logits(tokens, cache), cache
 
     @torch.no_grad()
-    def decode(self, token: Tensor, cache: list[KVCache]) -> Tensor:
+    def decode(self, token: Tensor, cache: list[Cache]) -> Tensor:
         """Read one more token of each sequence.
 
         Args:
@@ -165,12 +211,12 @@ class CausalLM(nn.Module):
             tokens = torch.cat((tokens, logits.argmax(-1, keepdim=True)), dim=1)
         return tokens
 
-    def _last_logits(self, tokens: Tensor, cache: list[KVCache]) -> Tensor:
+    def _last_logits(self, tokens: Tensor, cache: list[Cache]) -> Tensor:
         """Only the last position goes through the head: the others' V numbers each would be thrown away."""
         logits: Tensor = self.head(self._hidden(tokens, cache)[:, -1])
         return logits
 
-    def _hidden(self, tokens: Tensor, cache: list[KVCache] | None) -> Tensor:
+    def _hidden(self, tokens: Tensor, cache: list[Cache] | None) -> Tensor:
         if tokens.ndim != 2 or tokens.is_floating_point():
             raise ValueError(
                 f"`tokens` is {tokens.dtype} of shape {tuple(tokens.shape)}; it is integers, (B, T)"
@@ -179,7 +225,9 @@ class CausalLM(nn.Module):
         end = start + tokens.shape[1]
         if end > self.context:
             raise ValueError(f"`tokens` would reach position {end}; the context is {self.context} positions")
-        x = self.tokens(tokens) + self.positions.weight[start:end]
+        x = self.tokens(tokens)
+        if self.positions is not None:
+            x = self.positions(x, start, cache[0].filler if cache else None)
         for i, block in enumerate(self._blocks()):
             x = block(x, cache[i] if cache else None)
         normed: Tensor = self.norm(x)
@@ -189,6 +237,21 @@ class CausalLM(nn.Module):
         return [block for block in self.blocks if isinstance(block, Block)]  # typed, which ModuleList is not
 
 
-def _check_prompt(tokens: Tensor) -> None:
+def _check_prompt(tokens: Tensor, lengths: Tensor | None = None) -> None:
     if tokens.ndim != 2 or tokens.shape[1] == 0:
         raise ValueError(f"the prompt has shape {tuple(tokens.shape)}; it is (B, T) with T ≥ 1")
+    if lengths is None:
+        return
+    B, T = tokens.shape
+    if lengths.shape != (B,) or lengths.is_floating_point():
+        got = f"{lengths.dtype} of shape {tuple(lengths.shape)}"
+        raise ValueError(f"`lengths` is {got}; it is integers, (B,) = ({B},)")
+    if B and not 1 <= int(lengths.min()) <= int(lengths.max()) <= T:
+        got = f"from {int(lengths.min())} to {int(lengths.max())}"
+        raise ValueError(f"`lengths` reaches {got}; a prompt has 1 to {T} tokens")
+
+
+def _check_options(positions: str, norm: str) -> None:
+    for name, got, known in (("positions", positions, get_args(Positions)), ("norm", norm, get_args(Norm))):
+        if got not in known:
+            raise ValueError(f"`{name}` is {got!r}; it is one of {', '.join(known)}")

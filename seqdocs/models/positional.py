@@ -59,8 +59,31 @@ def sinusoids(positions: Tensor, D: int, *, base: float = 10000.0) -> Tensor:
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
 
 
+def places(
+    T: int, start: int = 0, filler: Tensor | None = None, device: torch.device | None = None
+) -> Tensor:
+    """Positions start, start + 1, …, (T,); with a filler, counted from each row's first token, (B, T).
+
+    Args:
+        T: how many.
+        start: the first.
+        filler: how many places each row begins with that hold no token, (B,); their position is 0.
+        device: of the result.
+    """
+    counted = torch.arange(start, start + T, device=device)
+    return counted if filler is None else (counted - filler[:, None]).clamp(min=0)
+
+
+class SinusoidalPositions(nn.Module):
+    """Adds :func:`sinusoidal` to tokens; nothing to learn, and no last position."""
+
+    def forward(self, x: Tensor, start: int = 0, filler: Tensor | None = None) -> Tensor:
+        """(B, T, D) to (B, T, D): the first token is at ``start``; ``filler`` as in :func:`places`."""
+        return x + sinusoids(places(x.shape[1], start, filler, x.device), x.shape[2]).to(x)
+
+
 class LearnedPositions(nn.Embedding):
-    """A table with a learned vector for each of ``context`` positions, and none beyond.
+    """Adds a learned vector for each of ``context`` positions, and refuses those beyond.
 
     Args:
         context: positions.
@@ -70,14 +93,15 @@ class LearnedPositions(nn.Embedding):
     def __init__(self, context: int, width: int) -> None:
         super().__init__(context, width)
 
-    def forward(self, positions: Tensor) -> Tensor:
-        """Integers (…) to (…, D).
+    def forward(self, x: Tensor, start: int = 0, filler: Tensor | None = None) -> Tensor:
+        """(B, T, D) to (B, T, D): the first token is at ``start``; ``filler`` as in :func:`places`.
 
         Raises:
-            ValueError: if a position is not in the table.
+            ValueError: if the table ends before the tokens do.
         """
-        context = self.num_embeddings
-        if positions.numel() and not 0 <= int(positions.min()) <= int(positions.max()) < context:
-            got = f"from {int(positions.min())} to {int(positions.max())}"
-            raise ValueError(f"`positions` reaches {got}; the table has {context}, from 0")
-        return super().forward(positions)
+        end = start + x.shape[1]
+        if end > self.num_embeddings:
+            raise ValueError(f"`x` reaches position {end}; the table has {self.num_embeddings} positions")
+        if filler is None:
+            return x + self.weight[start:end]
+        return x + super().forward(places(x.shape[1], start, filler, x.device))
