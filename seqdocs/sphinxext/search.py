@@ -31,7 +31,13 @@ def hand_back(app: Sphinx, builder: Builder) -> None:
 
 
 def forget_words(words: dict[str, set[str]]) -> None:
-    """Drop the words that no page has any more; an index made from nothing never knew them."""
+    """Drop the words that no page has any more; an index made from nothing never knew them.
+
+    >>> words = {"left": set(), "found": {"index"}}
+    >>> forget_words(words)
+    >>> words
+    {'found': {'index'}}
+    """
     for word in [word for word, pages in words.items() if not pages]:
         del words[word]
 

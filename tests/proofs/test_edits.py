@@ -10,7 +10,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from proofs.edits import World, plan
+from proofs.edits import plan
+from proofs.world import World
 from small_checkout import Checkout, differing
 
 
