@@ -1,6 +1,6 @@
 """Closed forms for one line before several equal servers, and for servers without room to wait.
 
-λ arrival rate (per second) · μ service rate of one server (per second) · c servers · ρ = λ / (c μ) load of each
+λ arrival rate (per second) · μ service rate of one server (per second) · c servers · ρ = λ / (c μ) their load
 a = λ / μ offered load (erlangs): how many servers would be busy if there were enough
 
 Arrivals are Poisson, service times exponential; Erlang B holds for any service times of that mean.

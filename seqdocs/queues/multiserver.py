@@ -102,7 +102,7 @@ def walk(free: Times, arrivals: Times, services: Times) -> Times:
     servers = np.concatenate([free, np.full((1, free.shape[1]), np.inf)])  # the last is never free
     now, later = servers[:-1], servers[1:]
     merged = np.empty_like(now)
-    end = np.empty_like(arrivals[0]) if len(arrivals) else None
+    end = np.empty(free.shape[1])
     for arrival, service, wait in zip(arrivals, services, waits, strict=True):
         np.maximum(arrival, now[0], out=end)
         np.subtract(end, arrival, out=wait)

@@ -129,7 +129,7 @@ def mm1_number(arrival_rate: float, service_rate: float, number: int) -> float:
     0.125
     """
     load = load_below_one(arrival_rate, 1 / positive("service_rate", service_rate, "per second"))
-    return (1 - load) * load ** not_negative("number", number, "requests")
+    return (1 - load) * math.pow(load, not_negative("number", number, "requests"))
 
 
 def mm1_wait_percentile(arrival_rate: float, service_rate: float, q: float) -> float:

@@ -17,6 +17,7 @@ from seqdocs.queues.simulation.events import Log, Outcome, Process, run
 
 if TYPE_CHECKING:
     import simpy
+    from simpy.resources.resource import Request
 
 
 class Inside(NamedTuple):
@@ -81,11 +82,11 @@ def admit(arrivals: Tensor, services: Tensor, rule: Rule, servers: int = 1) -> O
             left = waiting + sum(end - clock.now for end in ends.values())
             if rule(Inside(line.count + len(line.queue), left / count)):
                 waiting += log.services[k]
-                clock.process(serve(k))
+                clock.process(serve(k, line.request()))
 
-        def serve(k: int) -> Process:
+        def serve(k: int, place: Request) -> Process:
             nonlocal waiting
-            with line.request() as turn:
+            with place as turn:
                 yield turn
                 log.begins(k, clock.now)
                 waiting -= log.services[k]

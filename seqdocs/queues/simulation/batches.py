@@ -42,7 +42,6 @@ def batch_service(arrivals: Tensor, batch_time: Callable[[int], float], most: in
         def serve() -> Process:
             nonlocal idle
             idle = False
-            yield clock.timeout(0)  # let those who come at the same instant come
             while line:
                 batch = [line.popleft() for _ in range(min(most, len(line)))]
                 for k in batch:

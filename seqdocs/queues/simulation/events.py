@@ -1,8 +1,7 @@
 """What all simulated queues share: a clock of events, requests that come in by it, and what became of them.
 
-N requests; all times in seconds. SimPy keeps the events in a heap and calls Python for each, some ten thousand
-requests per second: where there is a recursion (:mod:`seqdocs.queues.lindley`,
-:mod:`seqdocs.queues.multiserver`) it gives the same waits a hundred times sooner.
+N requests; all times in seconds. SimPy keeps the events in a heap and calls Python for each. Where there is
+a recursion (:mod:`seqdocs.queues.lindley`, :mod:`seqdocs.queues.multiserver`) it gives the same waits sooner.
 
 Source: SimPy's manual, https://simpy.readthedocs.io (processes that wait for events by ``yield``).
 """
@@ -104,7 +103,8 @@ def run(
 
     def source() -> Process:
         for k, arrival in enumerate(log.arrivals):
-            yield clock.timeout(max(0.0, arrival - clock.now))
+            if arrival > clock.now:  # who comes at the same instant comes before anything else happens
+                yield clock.timeout(arrival - clock.now)
             comes(k)
 
     clock.process(source())

@@ -22,7 +22,7 @@ def impatient(arrivals: Tensor, services: Tensor, patience: Tensor, servers: int
     Args:
         arrivals: (N,), seconds, never going down.
         services: (N,), seconds, at least 0.
-        patience: how long each is ready to wait for the *beginning* of its service, (N,), seconds, at least 0.
+        patience: how long each waits for its service to begin before it goes, (N,), seconds, at least 0.
         servers: c, how many serve side by side.
 
     Returns:

@@ -1,8 +1,8 @@
 """Processor sharing: everybody is served at once, and each the slower, the more there are.
 
-With n inside, each gets one n-th of the server. Instead of counting down the work of all, the simulation keeps
-one number: how much work each request that was always there would have got. Who comes when it is V and asks
-for S is done when it is V + S, so the next to leave is the least in a heap.
+With n inside, each gets one n-th of the server. Instead of counting down the work of all, the simulation
+keeps one number: how much work a request that was always there would have got. Who comes when it is V and
+asks for S is done when it is V + S, so the next to leave is the least in a heap.
 
 Source: Kleinrock 1967, *Journal of the ACM* 14(2), for the model (not checked against the original).
 """
@@ -51,12 +51,12 @@ def processor_sharing(arrivals: Tensor, services: Tensor) -> Trace:
             since = clock.now
 
         def next_leaves(number: int) -> Process:
+            nonlocal given, since
             yield clock.timeout(max(0.0, (inside[0][0] - given) * len(inside)))
             if number != alarm:
                 return  # somebody came meanwhile, and it takes longer
-            advance()
-            given_to_first = inside[0][0]
-            while inside and inside[0][0] <= given_to_first:
+            given, since = inside[0][0], clock.now
+            while inside and inside[0][0] <= given:
                 log.ends(heapq.heappop(inside)[1], clock.now)
             set_alarm()
 
