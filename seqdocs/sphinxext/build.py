@@ -11,6 +11,7 @@ import sys
 import time
 from importlib.metadata import distributions
 from pathlib import Path
+from platform import python_version
 
 from seqdocs.bench.files import write_whole
 from seqdocs.bench.machine import python_path
@@ -23,10 +24,13 @@ MACHINERY = (
     "seqdocs/sphinxext",
     "seqdocs/entries",
     "docs/conf.py",
+    "pyproject.toml",
     "docs/_templates",
     "docs/_static",
     "seqdocs/bench",
 )
+# In the links of all pages
+ADDRESSES = ("GITHUB_REPOSITORY", "GITHUB_SERVER_URL", "READTHEDOCS_CANONICAL_URL")
 STABLE = {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg", "OMP_NUM_THREADS": "1"}
 
 
@@ -42,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def machinery(root: Path) -> str:
-    """A hash of what draws every page: the site's own code, its templates, and all installed versions."""
+    """A hash of what draws every page: the site's code, templates and addresses, and all versions."""
     total = hashlib.sha256()
     for place in MACHINERY:
         path = root / place
@@ -51,7 +55,8 @@ def machinery(root: Path) -> str:
             if "__pycache__" not in file.parts:
                 total.update(f"{file.relative_to(root).as_posix()}\0".encode() + file.read_bytes())
     versions = sorted({f"{found.name}=={found.version}" for found in distributions()})
-    total.update("\n".join(versions).encode())
+    addresses = [f"{name}={os.environ.get(name, '')}" for name in ADDRESSES]
+    total.update("\n".join([python_version(), *versions, *addresses]).encode())
     return total.hexdigest()
 
 

@@ -151,7 +151,7 @@ def test_the_tests_find_that_there_is_no_site(copy: Path) -> None:
 
 ENTRY, SCRIPT, MODULE = "glossary/term-one.md", "gallery/tiny/plot_one.py", "seqdocs/models/one.py"
 DOCS = [
-    Seed("a page that is not there", "docs/index.md", "A small", "{doc}`/nowhere` A small", "nowhere"),
+    Seed("a label that is not there", "docs/index.md", "A small", "{ref}`nowhere` A small", "nowhere"),
     Seed("a term that is not there", ENTRY, "{term}`Term two`", "{term}`Term nine`", "Term nine"),
     Seed("a name that is not there", MODULE, "Return the", "Return :func:`seqdocs.models.none`, the", "none"),
     Seed("a missing measurement", ENTRY, "`total.total`", "`total.nothing`", "total.nothing"),

@@ -93,7 +93,10 @@ def test_the_command_refuses_to_replace_a_folder_of_others(
     assert (tmp_path / "letter.txt").is_file()
 
 
-@pytest.mark.parametrize("place", ["docs/conf.py", "docs/_static/styles/entry.css", "seqdocs/bench/show.py"])
+PLACES = ["docs/conf.py", "pyproject.toml", "docs/_static/styles/entry.css", "seqdocs/bench/show.py"]
+
+
+@pytest.mark.parametrize("place", PLACES)
 def test_what_draws_every_page_is_part_of_the_machinery(tmp_path: Path, place: str) -> None:
     for folder in (
         "docs/_templates",
@@ -103,9 +106,18 @@ def test_what_draws_every_page_is_part_of_the_machinery(tmp_path: Path, place: s
         "seqdocs/bench",
     ):
         (tmp_path / folder).mkdir(parents=True)
-    for name in ("docs/conf.py", place):
+    for name in ("docs/conf.py", "pyproject.toml", place):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text("before", "utf8")
     before = build.machinery(tmp_path)
     (tmp_path / place).write_text("after", "utf8")
     assert build.machinery(tmp_path) != before
+
+
+@pytest.mark.parametrize("name", build.ADDRESSES)
+def test_a_changed_address_draws_every_page(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    root = Path(__file__).resolve().parents[2]
+    monkeypatch.delenv(name, raising=False)
+    before = build.machinery(root)
+    monkeypatch.setenv(name, "https://example.org/other")
+    assert build.machinery(root) != before
