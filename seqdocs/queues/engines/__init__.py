@@ -1,0 +1,1 @@
+"""Engines that really serve: one interface, from one request at a time to continuous batching."""

@@ -1,0 +1,125 @@
+"""The loop of every engine that runs requests together: let in, plan, read, hand out the tokens."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from seqdocs.queues.engines.engine import Engine
+from seqdocs.queues.engines.paged_cache import PagedCache
+from seqdocs.queues.engines.request import RefusedError, Request, check_request
+from seqdocs.queues.engines.scheduler import Reading, Scheduler
+from seqdocs.queues.engines.scheduler import Sequence as Running
+from seqdocs.queues.engines.ticket import Ticket
+from seqdocs.queues.engines.usage import Usage
+
+
+class BlockModel(Protocol):
+    """A language model whose memory is ``blocks`` blocks of ``block_size`` positions."""
+
+    context: int
+    vocabulary: int
+    blocks: int
+    block_size: int
+
+    def next_tokens(self, readings: Sequence[Reading]) -> list[int]:
+        """Read them together; return the likeliest token after the last of each."""
+        ...
+
+
+class BatchEngine(Engine[Request]):
+    """What batching engines share; they differ in who may join when, :meth:`_joining`.
+
+    An exception in the model is asked whose it is: the readings of the step are tried again, each alone, and
+    those that fail alone get it.
+
+    Args:
+        model: see :class:`~seqdocs.queues.engines.paged_model.PagedModel`.
+        size: most requests that run together.
+        chunk: as of :class:`~seqdocs.queues.engines.scheduler.Scheduler`.
+        share: likewise.
+        watch: called in every step with its :class:`~seqdocs.queues.engines.usage.Usage`.
+        options: as of :class:`~seqdocs.queues.engines.engine.Engine`.
+    """
+
+    def __init__(
+        self,
+        model: BlockModel,
+        size: int,
+        *,
+        chunk: int | None = None,
+        share: bool = False,
+        watch: Callable[[Usage], None] | None = None,
+        **options: Any,
+    ) -> None:
+        super().__init__(check=self._check_fit, **options)
+        self._model, self._size, self._watch = model, size, watch
+        self._cache = PagedCache(model.blocks, model.block_size)
+        self._plan = Scheduler(self._cache, size, chunk, share)
+        self._start()
+
+    @abstractmethod
+    def _joining(self) -> list[Ticket[Request]]:
+        """Who joins before the next step; waits for somebody if nobody is there."""
+
+    def _check_fit(self, request: Request) -> None:
+        check_request(request, self._model.context, self._model.vocabulary)
+        room = self._cache.blocks * self._cache.block_size
+        if request.positions > room:
+            raise RefusedError(
+                "no blocks",
+                f"the request is refused: it may need {request.positions} positions of the KV cache, which has"
+                f" {room}; no waiting would help",
+            )
+
+    def _inside_now(self) -> list[Running]:
+        return [*self._plan.running, *self._plan.waiting]
+
+    def _work(self) -> None:
+        while True:
+            for ticket in self._joining():
+                self._plan.add(ticket)
+            if not self._inside_now():
+                break  # the line is closed and empty
+            for sequence in self._inside_now():
+                if gone := self._gone(sequence.ticket):
+                    self._leave(sequence, gone)
+            planned = self._plan.plan()
+            for sequence, _ in planned:
+                sequence.ticket.begin(self._now())
+            if self._watch is not None and planned:
+                self._watch(self._usage([reading for _, reading in planned]))
+            self._read(planned)
+
+    def _read(self, planned: list[tuple[Running, Reading]]) -> None:
+        if not planned:
+            return
+        try:
+            tokens = self._model.next_tokens([reading for _, reading in planned])
+        except BaseException as error:
+            if len(planned) == 1:
+                self._leave(planned[0][0], error)
+                return
+            for one in planned:
+                self._read([one])
+            return
+        for (sequence, reading), token in zip(planned, tokens, strict=True):
+            if self._plan.done(sequence, reading, token):
+                ticket = sequence.ticket
+                ticket.push(token, self._now())
+                if ticket.request.ends(ticket.tokens, token):
+                    self._leave(sequence)
+
+    def _leave(self, sequence: Running, error: BaseException | None = None) -> None:
+        self._plan.remove(sequence)
+        self._end(sequence.ticket, error=error)
+
+    def _usage(self, readings: list[Reading]) -> Usage:
+        size, running = self._cache.block_size, self._plan.running
+        reserved = (self._cache.blocks - self._cache.free) * size
+        reading = sum(len(one.tokens) for one in readings)
+        tables = [sequence.table for sequence in running]  # only their last blocks are not full or shared
+        empty = sum(len(table.blocks) * size - table.filled for table in tables) - reading
+        preemptions = self._plan.preemptions
+        return Usage(self._now(), len(running), reading, reserved, reserved - empty, preemptions)

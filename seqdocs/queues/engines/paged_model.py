@@ -1,0 +1,164 @@
+"""A causal language model that reads any mix of sequences in one pass, its KV cache lying in blocks.
+
+Letters: N tokens of the pass, of all sequences · D width · n heads · m heads of keys and values · d width of a
+head · G sequences of a group · C tokens each of them reads · S positions of the longest.
+
+Everything but attention works on each token alone, so the tokens of all sequences stand in one (N, D) matrix
+without padding, and every weight is read once for all of them: that is where a batch gains. In attention
+each sequence looks at its own blocks. Those that read equally many tokens (all that decode read one) do it
+together: their blocks are gathered side by side, as many as the longest has, and what lies behind the end of
+the shorter ones is masked.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from seqdocs.models.attention import CausalSelfAttention
+from seqdocs.models.language_model import Block, CausalLM
+from seqdocs.models.positional import LearnedPositions, SinusoidalPositions, sinusoids
+from seqdocs.models.rotary import rotary_angles, rotate
+from seqdocs.queues.engines.scheduler import Reading
+
+
+@dataclass
+class _Group:
+    """Sequences that read equally many tokens."""
+
+    rows: Tensor  # which of the N tokens, (G, C)
+    blocks: Tensor  # of each sequence, filled up with block 0, (G, most blocks)
+    seen: Tensor  # which positions each token may read, (G, 1, C, S)
+
+
+class PagedModel:
+    """A model and the memory for its keys and values, which is allocated once.
+
+    One thread at a time may use it. In fp64 it gives the tokens that ``model.generate`` gives; in fp32 the
+    order of additions depends on who else is in the batch, and a near tie may fall the other way.
+
+    Args:
+        model: its parameters are used, not copied.
+        blocks: how many there are.
+        block_size: positions in each. As long as the context, it makes a contiguous cache.
+
+    Raises:
+        ValueError: if the model has a window or ALiBi, which this pass does not know.
+    """
+
+    def __init__(self, model: CausalLM, blocks: int, block_size: int) -> None:
+        self._blocks = [block for block in model.blocks if isinstance(block, Block)]
+        attention = self._blocks[0].attention
+        if attention.window is not None or attention.distance == "alibi":
+            raise ValueError(
+                f"the model has `window` {attention.window} and distance {attention.distance!r}; a paged model"
+                ' sees all positions, with distance "none" or "rotary"'
+            )
+        weight, m = model.tokens.weight, attention.key_value_heads
+        self.context, self.vocabulary = model.context, weight.shape[0]
+        self.blocks, self.block_size = blocks, block_size
+        self._model = model
+        # Zeros: a masked position has weight 0, but 0 times what happens to lie in memory may not be 0.
+        shape = (2, len(self._blocks), blocks, block_size, m, weight.shape[1] // attention.heads)
+        self._keys, self._values = weight.new_zeros(shape)
+
+    @property
+    def bytes_per_position(self) -> int:
+        """Bytes that the keys and values of one position take, in all layers."""
+        return 2 * self._keys.nbytes // (self.blocks * self.block_size)
+
+    @torch.no_grad()
+    def next_tokens(self, readings: Sequence[Reading]) -> list[int]:
+        """Read tokens of several sequences; their keys and values go into their blocks.
+
+        Args:
+            readings: of different sequences, each at least one token.
+
+        Returns:
+            the likeliest token after the last one of each.
+        """
+        device, size = self._keys.device, self.block_size
+        tokens = torch.tensor([token for one in readings for token in one.tokens], device=device)
+        spans = [range(one.start, one.start + len(one.tokens)) for one in readings]
+        places = torch.tensor([place for span in spans for place in span], device=device)
+        slots = torch.tensor(
+            [one.blocks[p // size] * size + p % size for one, s in zip(readings, spans, strict=True) for p in s],
+            device=device,
+        )
+        lasts = torch.tensor([len(span) for span in spans], device=device).cumsum(0) - 1
+        groups = _groups(readings, size, device)
+        x = _add_positions(self._model.positions, self._model.tokens(tokens), places)[None]  # (1, N, D)
+        for layer, block in enumerate(self._blocks):
+            x = x + self._attend(layer, block.attention, block.norm1(x), places, slots, groups)
+            x = x + block.mlp(block.norm2(x))
+        logits: Tensor = self._model.head(self._model.norm(x[0, lasts]))
+        likeliest: list[int] = logits.argmax(-1).tolist()
+        return likeliest
+
+    def _attend(
+        self,
+        layer: int,
+        attention: CausalSelfAttention,
+        x: Tensor,
+        places: Tensor,
+        slots: Tensor,
+        groups: list[_Group],
+    ) -> Tensor:
+        q, k, v = attention.project(x)  # (1, n or m, N, d)
+        if attention.distance == "rotary":
+            cos, sin = (part.to(x) for part in rotary_angles(places, q.shape[3]))
+            q, k = (rotate(part, cos, sin, layout=attention.layout) for part in (q, k))
+        keys, values = self._keys[layer], self._values[layer]  # (blocks, block size, m, d)
+        keys.flatten(0, 1)[slots] = k[0].transpose(0, 1)
+        values.flatten(0, 1)[slots] = v[0].transpose(0, 1)
+        q = q[0].transpose(0, 1)  # (N, n, d)
+        o = torch.empty_like(q)
+        for group in groups:
+            asked = q[group.rows].transpose(1, 2)  # (G, n, C, d)
+            held, told = (_gather(memory, group.blocks, attention) for memory in (keys, values))
+            heard = F.scaled_dot_product_attention(asked, held, told, attn_mask=group.seen)
+            o[group.rows] = heard.transpose(1, 2)
+        return attention.join(o.transpose(0, 1)[None])
+
+
+def _groups(readings: Sequence[Reading], block_size: int, device: torch.device) -> list[_Group]:
+    """Put together who reads equally many tokens."""
+    members: dict[int, list[tuple[int, Reading]]] = defaultdict(list)
+    row = 0
+    for reading in readings:
+        members[len(reading.tokens)].append((row, reading))
+        row += len(reading.tokens)
+    groups = []
+    for count, group in members.items():
+        held = [-(-(one.start + count) // block_size) for _, one in group]
+        width = max(held)
+        blocks = [one.blocks[:own] + [0] * (width - own) for own, (_, one) in zip(held, group, strict=True)]
+        own = torch.arange(count, device=device)
+        starts = torch.tensor([one.start for _, one in group], device=device)
+        key = torch.arange(width * block_size, device=device)
+        seen = key <= (starts[:, None] + own)[:, None, :, None]
+        rows = torch.tensor([first for first, _ in group], device=device)[:, None] + own
+        groups.append(_Group(rows, torch.tensor(blocks, device=device), seen))
+    return groups
+
+
+def _gather(memory: Tensor, blocks: Tensor, attention: CausalSelfAttention) -> Tensor:
+    """Blocks of each sequence side by side, for every query head, (G, n, S, d)."""
+    G, width = blocks.shape
+    _, size, m, d = memory.shape
+    gathered = memory.index_select(0, blocks.flatten()).view(G, width * size, m, d).transpose(1, 2)
+    return gathered if m == attention.heads else gathered.repeat_interleave(attention.heads // m, dim=1)
+
+
+def _add_positions(positions: nn.Module | None, x: Tensor, places: Tensor) -> Tensor:
+    """(N, D) with what the model adds for any places, (N,)."""
+    if isinstance(positions, LearnedPositions):
+        return x + positions.weight[places]
+    if isinstance(positions, SinusoidalPositions):
+        return x + sinusoids(places, x.shape[1]).to(x)
+    return x  # rotary, or none
