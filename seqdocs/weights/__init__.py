@@ -1,0 +1,1 @@
+"""Real weights, from data packages, in models of this library (the extra ``weights``)."""
