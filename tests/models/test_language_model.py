@@ -1,6 +1,7 @@
 """The language model with a cache is the language model without one."""
 
 import re
+from typing import Any
 
 import pytest
 import torch
@@ -9,10 +10,11 @@ from torch import Tensor
 from seqdocs.models.language_model import CausalLM
 
 
-def model(tied: bool = True) -> CausalLM:
+def model(tied: bool = True, context: int = 12, layers: int = 2, **options: Any) -> CausalLM:
     """Weights larger than the initialiser's, so that tokens really differ."""
     torch.manual_seed(0)
-    net = CausalLM(vocabulary=11, context=12, width=8, layers=2, heads=2, tied=tied).double()
+    sizes = {"vocabulary": 11, "context": context, "width": 8, "layers": layers, "heads": 2}
+    net = CausalLM(**sizes, tied=tied, **options).double()
     with torch.no_grad():
         for parameter in net.parameters():
             parameter.add_(torch.randn_like(parameter), alpha=0.5 if parameter.ndim > 1 else 0.05)
@@ -91,6 +93,105 @@ def test_the_cache_is_as_long_as_asked() -> None:
     assert [tuple(c.keys.shape) for c in cache] == [(2, 2, 5, 4)] * 2
 
 
+OPTIONS = {
+    "sinusoidal": {"positions": "sinusoidal"},
+    "rotary": {"positions": "rotary"},
+    "alibi": {"positions": "alibi"},
+    "no positions": {"positions": "none"},
+    "rms": {"norm": "rms"},
+    "shared keys": {"key_value_heads": 1},
+    "window": {"window": 3},
+    "llama-like": {"positions": "rotary", "norm": "rms", "key_value_heads": 1, "window": 4},
+    "learned": {},
+}
+each_option = pytest.mark.parametrize("option", OPTIONS)
+
+
+@each_option
+@pytest.mark.parametrize("T", [1, 2, 7])
+@pytest.mark.parametrize("B", [1, 5])
+def test_every_option_decodes_what_it_gives_for_the_whole_sequence(B: int, T: int, option: str) -> None:
+    net, tokens = model(**OPTIONS[option]), prompt(B, 12)
+    whole = net(tokens)
+    logits, cache = net.prefill(tokens[:, :T])
+    torch.testing.assert_close(logits, whole[:, T - 1], rtol=0, atol=1e-12)
+    for t in range(T, 12):
+        logits = net.decode(tokens[:, t], cache)
+        torch.testing.assert_close(logits, whole[:, t], rtol=0, atol=1e-12)
+
+
+@each_option
+def test_prompts_of_different_lengths_decode_as_they_would_alone(option: str) -> None:
+    net, lengths = model(**OPTIONS[option]), torch.tensor([1, 4, 2, 4, 3])
+    tokens, later = prompt(5, 4), torch.randint(11, (5, 6))
+    logits, cache = net.prefill(tokens, lengths=lengths)
+    steps = [logits, *(net.decode(token, cache) for token in later.unbind(1))]
+    for b, length in enumerate(lengths.tolist()):
+        logits, cache = net.prefill(tokens[b : b + 1, 4 - length :])
+        alone = [logits, *(net.decode(token[None], cache) for token in later[b])]
+        torch.testing.assert_close(torch.stack(steps)[:, b], torch.cat(alone), rtol=0, atol=1e-12)
+
+
+@each_option
+def test_no_option_lets_a_later_token_change_earlier_logits(option: str) -> None:
+    net, tokens = model(**OPTIONS[option]), prompt(1, 8)
+    changed = tokens.clone()
+    changed[:, 5:] = (changed[:, 5:] + 1) % 11
+    before, after = net(tokens), net(changed)
+    torch.testing.assert_close(before[:, :5], after[:, :5], rtol=0, atol=1e-14)
+    assert not torch.allclose(before[:, 5], after[:, 5])
+
+
+@each_option
+def test_order_matters_to_every_option_unless_it_has_one_block_and_no_positions(option: str) -> None:
+    """With a causal mask alone, the second block sees in the averages of the first how much came before."""
+    kept = {k: v for k, v in OPTIONS[option].items() if k != "window"}  # one of 3 would see 3 tokens at once
+    for layers, blind in ((1, option == "no positions"), (2, False)):
+        net = model(layers=layers, **kept)
+        one, other = (net(torch.tensor([order]))[:, -1] for order in ([1, 2, 3], [2, 1, 3]))
+        assert torch.allclose(one, other, rtol=0, atol=1e-12) == blind
+
+
+@pytest.mark.parametrize("positions", ["sinusoidal", "rotary", "alibi", "none"])
+def test_weights_without_a_table_of_positions_read_longer_sequences(positions: str) -> None:
+    short, long = model(positions=positions), model(positions=positions, context=40)
+    long.load_state_dict(short.state_dict())
+    tokens = prompt(2, 40)
+    torch.testing.assert_close(long(tokens)[:, :12], short(tokens[:, :12]), rtol=0, atol=1e-12)
+
+
+def test_a_table_of_positions_does_not_grow() -> None:
+    with pytest.raises(RuntimeError, match=re.escape("size mismatch for positions.weight")):
+        model(context=40).load_state_dict(model().state_dict())
+
+
+def test_the_cache_of_a_window_stays_bounded() -> None:
+    net = model(window=3, positions="rotary", context=40)
+    _, cache = net.prefill(prompt(2, 20))
+    for token in prompt(2, 20).unbind(1):
+        net.decode(token, cache)
+        assert all(layer.keys.shape[2] <= 2 for layer in cache)
+
+
+def test_the_default_is_gpt_2_as_torchs_layers_have_it() -> None:
+    net, tokens = model(), prompt(5, 7)
+    x = net.tokens(tokens) + net.positions.weight[:7]
+    for block in net.blocks:
+        layer = torch.nn.TransformerEncoderLayer(
+            8, 2, 32, dropout=0, activation="gelu", batch_first=True, norm_first=True, dtype=torch.float64
+        )
+        weights = {
+            name.replace("attention", "self_attn")
+            .replace("mlp.0", "linear1")
+            .replace("mlp.2", "linear2"): weight
+            for name, weight in block.state_dict().items()
+        }
+        layer.load_state_dict(weights)
+        x = layer(x, torch.ones(7, 7, dtype=torch.bool).triu(1))
+    logits = torch.nn.functional.layer_norm(x, (8,), net.norm.weight, net.norm.bias) @ net.tokens.weight.T
+    torch.testing.assert_close(net(tokens), logits, rtol=0, atol=1e-10)
+
+
 REFUSED = [
     (lambda net: net(prompt(1, 13)), "`tokens` would reach position 13; the context is 12 positions"),
     (lambda net: net(prompt(1, 3)[0]), "`tokens` is torch.int64 of shape (3,); it is integers, (B, T)"),
@@ -116,6 +217,27 @@ REFUSED = [
         lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 3), capacity=3)[1]),
         "the cache holds 3 positions; 3 and 1 more do not fit",
     ),
+    (
+        lambda net: net.prefill(prompt(2, 3), lengths=torch.tensor([0, 3])),
+        "`lengths` reaches from 0 to 3; a prompt has 1 to 3 tokens",
+    ),
+    (
+        lambda net: net.prefill(prompt(2, 3), lengths=torch.tensor([1, 4])),
+        "`lengths` reaches from 1 to 4; a prompt has 1 to 3 tokens",
+    ),
+    (
+        lambda net: net.prefill(prompt(2, 3), lengths=torch.tensor([3.0, 1.0])),
+        "`lengths` is torch.float32 of shape (2,); it is integers, (B,) = (2,)",
+    ),
+    (
+        lambda net: net.prefill(prompt(2, 3), lengths=torch.tensor([3])),
+        "`lengths` is torch.int64 of shape (1,); it is integers, (B,) = (2,)",
+    ),
+    (
+        lambda net: model(positions="rope"),
+        "`positions` is 'rope'; it is one of learned, sinusoidal, rotary, alibi, none",
+    ),
+    (lambda net: model(norm="batch"), "`norm` is 'batch'; it is one of layer, rms"),
     (
         lambda net: net.prefill(prompt(1, 4), capacity=3),
         "the cache holds 3 positions; 0 and 4 more do not fit",
