@@ -25,7 +25,7 @@ from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
 from seqdocs.queues.arrivals import deterministic
-from seqdocs.queues.engine import SerialEngine
+from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.intervals import independent_runs
 from seqdocs.queues.load import LateSenderError, closed_loop, open_loop
 from seqdocs.queues.percentiles import percentile

@@ -25,7 +25,7 @@ from seqdocs.bench.timing import compare, median_of, rate
 from seqdocs.bench.verdicts import above, all_of, below, between, verdict_by
 from seqdocs.models.language_model import CausalLM
 from seqdocs.queues.arrivals import deterministic, exponential, poisson
-from seqdocs.queues.engine import SerialEngine
+from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.lindley import waits
 from seqdocs.queues.load import LateSenderError, open_loop
 from seqdocs.queues.theory import md1_wait, mm1_wait

@@ -28,7 +28,7 @@ from seqdocs.models.attention import CausalSelfAttention
 from seqdocs.models.language_model import CausalLM
 from seqdocs.models.rnn import RNN
 from seqdocs.queues.arrivals import poisson
-from seqdocs.queues.engine import SerialEngine
+from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.load import open_loop
 from seqdocs.queues.theory import littles_law
 from seqdocs.queues.trace import (

@@ -15,11 +15,12 @@ from collections.abc import Callable, Sequence
 from time import perf_counter, sleep
 from typing import TypeVar
 
-import torch
 from torch import Tensor
 
 from seqdocs.queues.checks import not_negative, rising
-from seqdocs.queues.engine import SerialEngine, Ticket
+from seqdocs.queues.engines.engine import Engine
+from seqdocs.queues.engines.ticket import Ticket
+from seqdocs.queues.engines.traced import trace_of
 from seqdocs.queues.trace import Trace, services, slips
 
 Request = TypeVar("Request")
@@ -44,7 +45,7 @@ class LateSenderError(RuntimeError):
 
 
 def open_loop(
-    engine: SerialEngine[Request],
+    engine: Engine[Request],
     requests: Sequence[Request],
     arrival_times: Tensor,
     slip_limit: float = 0.1,
@@ -84,7 +85,7 @@ def open_loop(
 
 
 def closed_loop(
-    engine: SerialEngine[Request],
+    engine: Engine[Request],
     requests: Sequence[Request],
     arrival_times: Tensor,
     *,
@@ -145,20 +146,7 @@ def _trace(tickets: list[Ticket[Request]], zero: float, scheduled: Tensor | None
     """The run of these requests, all answered; without a schedule each was meant to come when it was sent."""
     for place, ticket in enumerate(tickets):
         _wait_for_answer(ticket, place, len(tickets))
-
-    def column(name: str) -> Tensor:
-        return torch.tensor([getattr(ticket, name) - zero for ticket in tickets], dtype=torch.float64)
-
-    streamed = bool(tickets) and all(ticket.first_token is not None for ticket in tickets)
-    sent = column("arrival")
-    return Trace(
-        scheduled=sent if scheduled is None else scheduled,
-        sent=sent,
-        start=column("start"),
-        finish=column("finish"),
-        tokens=torch.tensor([ticket.tokens for ticket in tickets], dtype=torch.float64),
-        first_token=column("first_token") if streamed else None,
-    )
+    return trace_of(tickets, zero, scheduled)
 
 
 def _refuse_late_sender(trace: Trace, limit: float) -> None:

@@ -29,6 +29,8 @@ class Trace:
         finish: when its answer was complete, (N,), seconds.
         tokens: units of work it got, (N,), no unit beyond that.
         first_token: when the first token of its answer was there, (N,), seconds; omitted if not known.
+        token_times: when each token was there, (sum of ``tokens``,), seconds, those of the first request
+            first; omitted if not known.
 
     Raises:
         ValueError: if the lengths differ, ``scheduled`` goes down, or a request starts before it was
@@ -41,12 +43,18 @@ class Trace:
     finish: Tensor
     tokens: Tensor
     first_token: Tensor | None = None
+    token_times: Tensor | None = None
 
     def __post_init__(self) -> None:
         rising("scheduled", self.scheduled)
         for name, values in self._columns().items():
-            if len(series(name, values)) != len(self):
+            if name != "token_times" and len(series(name, values)) != len(self):
                 raise ValueError(f"`{name}` has {len(values)} requests but `scheduled` has {len(self)}")
+        if self.token_times is not None and len(series("token_times", self.token_times)) != self.tokens.sum():
+            raise ValueError(
+                f"`token_times` has {len(self.token_times)} tokens but `tokens` adds up to"
+                f" {float(self.tokens.sum()):g}"
+            )
         if bool((self.start < self.scheduled).any()):
             raise ValueError(
                 "`start` lies before `scheduled` for some request; no service begins before arrival"
@@ -60,7 +68,7 @@ class Trace:
         return len(self.scheduled)
 
     def _columns(self) -> dict[str, Tensor]:
-        names = ["scheduled", "sent", "start", "finish", "tokens", "first_token"]
+        names = ["scheduled", "sent", "start", "finish", "tokens", "first_token", "token_times"]
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
     def export(self) -> dict[str, list[float]]:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from seqdocs.queues import lindley, trace
-from seqdocs.queues.engine import Ticket
+from seqdocs.queues.engines.ticket import Ticket
 from seqdocs.queues.load import LateSenderError, closed_loop, open_loop
 
 STEP, SERVICE, STALL = 1 / 64, 1 / 128, 1.0  # seconds; powers of two, so that they add up exactly
@@ -48,10 +48,11 @@ class Engine:
         self.clock, self.stalled, self.free, self.sent = clock, stalled, clock.time, []
 
     def submit(self, request: int) -> Ticket:
-        ticket = Answered(request, arrival=self.clock.now(), tokens=1)
+        ticket = Answered(request, str(request), self.clock.now())
         ticket.clock = self.clock
         ticket.start = max(ticket.arrival, self.free)
         ticket.finish = ticket.start + SERVICE + (STALL if request == self.stalled else 0.0)
+        ticket.token_times = [ticket.finish]
         self.free = ticket.finish
         self.sent.append(ticket)
         return ticket

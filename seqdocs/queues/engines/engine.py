@@ -71,7 +71,9 @@ class Engine(ABC, Generic[Request]):
             self._check(request)
         with self._door:
             self._admit(name := getattr(request, "id", None))
-            ticket = Ticket(request, name or f"number {next(self._numbers)}", self._now(), scheduled, on_token)
+            ticket = Ticket(
+                request, name or f"number {next(self._numbers)}", self._now(), scheduled, on_token
+            )
             self._inside[ticket.id] = ticket
             self._line.put(ticket)
         return ticket
@@ -129,7 +131,9 @@ class Engine(ABC, Generic[Request]):
         if name in self._inside:
             raise RefusedError("duplicate", f"request {name} is not answered yet; give this one another id")
         if self._limit is not None and len(self._inside) >= self._limit:
-            raise RefusedError("full", f"the engine lets in {self._limit} requests at a time; try again later")
+            raise RefusedError(
+                "full", f"the engine lets in {self._limit} requests at a time; try again later"
+            )
 
     def _gone(self, ticket: Ticket[Request]) -> RefusedError | None:
         """Why this request should get no more work, if so; asked before every token."""
@@ -151,9 +155,7 @@ class Engine(ABC, Generic[Request]):
         if gone is not None:
             raise gone
 
-    def _end(
-        self, ticket: Ticket[Request], answer: Any = TOKENS, error: BaseException | None = None
-    ) -> None:
+    def _end(self, ticket: Ticket[Request], answer: Any = TOKENS, error: BaseException | None = None) -> None:
         """Answer or refuse it; its id is free before anybody sees the answer."""
         with self._door:
             self._inside.pop(ticket.id, None)

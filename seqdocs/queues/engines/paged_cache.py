@@ -98,7 +98,10 @@ class PagedCache:
         """The positions of ``tokens[:until]`` are written: what became full can be shared from now on."""
         size = self.block_size
         for number in range(table.filled // size, until // size):
-            name = (table.blocks[number - 1] if number else -1, tuple(tokens[number * size : (number + 1) * size]))
+            name = (
+                table.blocks[number - 1] if number else -1,
+                tuple(tokens[number * size : (number + 1) * size]),
+            )
             if name not in self._known:  # else another sequence filled the same at the same time
                 self._known[name], self._names[table.blocks[number]] = table.blocks[number], name
         table.filled = until

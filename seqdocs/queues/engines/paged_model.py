@@ -87,7 +87,11 @@ class PagedModel:
         spans = [range(one.start, one.start + len(one.tokens)) for one in readings]
         places = torch.tensor([place for span in spans for place in span], device=device)
         slots = torch.tensor(
-            [one.blocks[p // size] * size + p % size for one, s in zip(readings, spans, strict=True) for p in s],
+            [
+                one.blocks[p // size] * size + p % size
+                for one, s in zip(readings, spans, strict=True)
+                for p in s
+            ],
             device=device,
         )
         lasts = torch.tensor([len(span) for span in spans], device=device).cumsum(0) - 1

@@ -39,10 +39,14 @@ def trace_of(tickets: Sequence[Ticket[Any]], zero: float = 0.0, scheduled: Tenso
     return Trace(
         scheduled=scheduled,
         sent=_column([ticket.arrival - zero for ticket in tickets]),
-        start=_column([(ticket.finish if ticket.start is None else ticket.start) - zero for ticket in tickets]),
+        start=_column(
+            [(ticket.finish if ticket.start is None else ticket.start) - zero for ticket in tickets]
+        ),
         finish=_column([ticket.finish - zero for ticket in tickets]),
         tokens=_column([ticket.tokens for ticket in tickets]),
-        first_token=_column([first - zero for first in known]) if tickets and len(known) == len(tickets) else None,
+        first_token=_column([first - zero for first in known])
+        if tickets and len(known) == len(tickets)
+        else None,
         token_times=_column([time - zero for ticket in tickets for time in ticket.token_times]),
     )
 

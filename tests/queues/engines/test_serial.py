@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from seqdocs.queues import arrivals, lindley, trace
-from seqdocs.queues.engine import SerialEngine
+from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.load import open_loop
 
 COUNTS = [0, 1, 2, 7, 63]
@@ -144,7 +144,7 @@ def test_the_sender_waits_for_nobody():
         sent = threading.Thread(target=lambda: runs.append(open_loop(engine, [0, 1, 2, 3], times, 1e9)))
         runs: list[trace.Trace] = []
         sent.start()
-        while engine._line.qsize() < 3:  # all are in line while the first is still being served
+        while len(engine._line) < 3:  # all are in line while the first is still being served
             pass
         hold.set()
         sent.join()
