@@ -13,7 +13,8 @@ The encoder reads a source, every position seeing every other. The decoder write
 is causal, so all its positions are trained at once, each as if the later ones did not exist.
 
 Conventions: the paper's layers are post-norm (``norm_first=False``, as torch's default). Pre-norm keeps a
-clean path through all layers and trains without warm-up; its stack then ends with one more norm. No dropout.
+clean path through all layers and trains without warm-up; its stack then ends with one more norm (in
+``torch.nn.Transformer`` a post-norm stack does too; the paper's does not). No dropout.
 Masks are those of :mod:`seqdocs.models.masks`, True where it may be read: the opposite of ``torch.nn``'s.
 Parameters are those of ``torch.nn.TransformerEncoder``, ``TransformerDecoder`` and their layers.
 
