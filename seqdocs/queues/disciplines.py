@@ -65,6 +65,12 @@ def priority_waits(
     >>> [round(wait, 3) for wait in priority_waits([4.0, 4.0], [0.1, 0.1], [0.02, 0.02])]
     [0.133, 0.667]
     """
+    counts = len(arrival_rates), len(service_means), len(service_second_moments)
+    if len(set(counts)) != 1:
+        raise ValueError(
+            f"`arrival_rates` has {counts[0]} classes, `service_means` {counts[1]} and"
+            f" `service_second_moments` {counts[2]}; each has one number per class"
+        )
     classes = list(zip(arrival_rates, service_means, service_second_moments, strict=True))
     for rate, mean, second in classes:
         mg1_wait(rate, mean, second)  # refuses what is out of range, or too much already

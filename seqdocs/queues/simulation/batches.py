@@ -41,7 +41,6 @@ def batch_service(arrivals: Tensor, batch_time: Callable[[int], float], most: in
 
         def serve() -> Process:
             nonlocal idle
-            idle = False
             while line:
                 batch = [line.popleft() for _ in range(min(most, len(line)))]
                 for k in batch:
@@ -52,8 +51,10 @@ def batch_service(arrivals: Tensor, batch_time: Callable[[int], float], most: in
             idle = True
 
         def comes(k: int) -> None:
+            nonlocal idle
             line.append(k)
             if idle:
+                idle = False  # at once: others may come before the process begins
                 clock.process(serve())
 
         return comes
