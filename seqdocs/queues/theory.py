@@ -90,15 +90,14 @@ def mm1_wait_tail(arrival_rate: float, service_rate: float, time: float) -> floa
     """Share of requests that wait longer than ``time``, in M/M/1: exponential in time, not in the load.
 
     Args:
-        arrival_rate: λ, requests per second.
-        service_rate: μ, requests per second while busy.
+        arrival_rate, service_rate: as :func:`mm1_wait`.
         time: t, seconds.
 
     Returns:
         P(W > t) = ρ exp(−(μ − λ) t), no unit.
 
     Raises:
-        ValueError: as :func:`mm1_wait`, or if ``time`` is negative or not finite.
+        ValueError: as :func:`mm1_wait`, or if ``time`` is negative.
 
     Source: Kleinrock 1975, chapter 5.
 
@@ -113,8 +112,7 @@ def mm1_number(arrival_rate: float, service_rate: float, number: int) -> float:
     """Share of time that ``number`` requests are in the system, the one in service included, in M/M/1.
 
     Args:
-        arrival_rate: λ, requests per second.
-        service_rate: μ, requests per second while busy.
+        arrival_rate, service_rate: as :func:`mm1_wait`.
         number: n, at least 0.
 
     Returns:
@@ -162,15 +160,10 @@ def mm1_wait_percentile(arrival_rate: float, service_rate: float, q: float) -> f
 def md1_wait(arrival_rate: float, service_rate: float) -> float:
     """Mean wait with Poisson arrivals and equal service times (M/D/1): half of :func:`mm1_wait`.
 
-    Args:
-        arrival_rate: λ, requests per second.
-        service_rate: μ, requests per second while busy.
+    Arguments and errors are those of :func:`mm1_wait`.
 
     Returns:
         E[W] = ρ / (2 (μ − λ)), seconds.
-
-    Raises:
-        ValueError: as :func:`utilisation`, or if ρ is 1 or more.
 
     Source: Erlang 1909; Kleinrock 1975, section 5.6.
 

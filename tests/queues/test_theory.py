@@ -23,6 +23,10 @@ BAD = [
     (lambda: theory.mg1_wait(1.0, -0.5, 0.3), "`service_mean` is -0.5 seconds"),
     (lambda: theory.mm1_wait_percentile(5.0, 4.0, 0.99), "`arrival_rate` is 5 per second .* load 1.25, but"),
     (lambda: theory.mm1_wait_percentile(3.0, 4.0, 99), "`q` is 99 but must lie between 0 and 1"),
+    (lambda: theory.mm1_wait_tail(3.0, 4.0, -1.0), "`time` is -1.0 seconds"),
+    (lambda: theory.mm1_wait_tail(5.0, 4.0, 1.0), "`arrival_rate` is 5 per second .* load 1.25, but"),
+    (lambda: theory.mm1_number(3.0, 4.0, -1), "`number` is -1 requests"),
+    (lambda: theory.mm1_number(4.0, 4.0, 1), "`arrival_rate` is 4 per second .* load 1, but"),
     (lambda: theory.wait_given_ahead(-1, 0.5), "`ahead` is -1 requests"),
     (lambda: theory.littles_law(1.0, -0.5), "`time_in_system` is -0.5 seconds"),
 ]
@@ -93,3 +97,19 @@ def test_waits_given_the_number_ahead_follow_the_line_for_exponential_services()
         error = max(float(seen.std()) / len(seen) ** 0.5, 1e-12)
         # neighbours share some of those ahead, so they are not independent: allow twice the usual four errors
         assert abs(float(seen.mean()) - theory.wait_given_ahead(n, 0.1)) < 8 * error
+
+
+def test_the_tail_of_the_wait_is_where_its_percentile_is_and_has_its_mean():
+    longest = theory.mm1_wait_percentile(7.0, 10.0, 0.99)
+    assert theory.mm1_wait_tail(7.0, 10.0, longest) == pytest.approx(0.01, rel=1e-12)
+    step = 1e-3  # the mean is the area under the tail, here by the trapezoidal rule
+    tail = torch.tensor([theory.mm1_wait_tail(7.0, 10.0, step * n) for n in range(20_000)])
+    assert float(torch.trapezoid(tail, dx=step)) == pytest.approx(theory.mm1_wait(7.0, 10.0), rel=1e-5)
+
+
+def test_the_number_in_the_system_adds_up_and_obeys_littles_law():
+    shares = [theory.mm1_number(7.0, 10.0, n) for n in range(200)]
+    assert sum(shares) == pytest.approx(1.0, rel=1e-12)
+    assert shares[0] == pytest.approx(0.3, rel=1e-12)  # idle for 1 − ρ of the time
+    inside = sum(n * share for n, share in enumerate(shares))
+    assert inside == pytest.approx(theory.littles_law(7.0, theory.mm1_wait(7.0, 10.0) + 0.1), rel=1e-9)
