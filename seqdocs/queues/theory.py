@@ -136,8 +136,7 @@ def mm1_wait_percentile(arrival_rate: float, service_rate: float, q: float) -> f
     A share 1 − ρ of requests waits not at all; how long the others wait is exponential.
 
     Args:
-        arrival_rate: λ, requests per second.
-        service_rate: μ, requests per second while busy.
+        arrival_rate, service_rate: as :func:`mm1_wait`.
         q: the quantile, between 0 and 1; 0.99 for the p99.
 
     Returns:
@@ -160,10 +159,7 @@ def mm1_wait_percentile(arrival_rate: float, service_rate: float, q: float) -> f
 def md1_wait(arrival_rate: float, service_rate: float) -> float:
     """Mean wait with Poisson arrivals and equal service times (M/D/1): half of :func:`mm1_wait`.
 
-    Arguments and errors are those of :func:`mm1_wait`.
-
-    Returns:
-        E[W] = ρ / (2 (μ − λ)), seconds.
+    Arguments and errors are those of :func:`mm1_wait`. Returns E[W] = ρ / (2 (μ − λ)), seconds.
 
     Source: Erlang 1909; Kleinrock 1975, section 5.6.
 
