@@ -79,7 +79,7 @@ def selective_scan(  # noqa: PLR0917 - in the order of the formula
     leaves = _checked(method, x=x, delta=delta, A=A, B=B, C=C, D=D, state=state)
     if method == "loop" or x.shape[1] == 0:
         return _loop(*leaves)
-    y, last = _Chunked.apply(*leaves)  # type: ignore[no-untyped-call]  # torch's
+    y, last = _Chunked.apply(torch.is_grad_enabled(), *leaves)  # type: ignore[no-untyped-call]  # torch's
     return y, last
 
 
@@ -124,12 +124,12 @@ class _Chunked(torch.autograd.Function):
     """The scan, chunk after chunk; everything inside is (…, N, D)."""
 
     @staticmethod
-    def forward(ctx: Any, *leaves: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, grad_enabled: bool, *leaves: Tensor) -> tuple[Tensor, Tensor]:
         x, delta, A, B, C, D, state = leaves
         ctx.L = L = min(x.shape[1], max(SHORTEST, CACHED // max(state.numel(), 1)))
         start, A_2, starts = state.mT.contiguous(), LOG2_E * A.mT.contiguous(), []
         work, y = _Workspace(start, L), torch.empty_like(x, memory_format=torch.contiguous_format)
-        keep = any(ctx.needs_input_grad)
+        keep = grad_enabled and any(ctx.needs_input_grad)
         work.states[0].copy_(start)
         for x_c, delta_c, B_c, C_c, y_c in _chunks(x, delta, B, C, y, L=L):
             if keep:
@@ -146,7 +146,12 @@ class _Chunked(torch.autograd.Function):
         """G[t] = C[t] grad_y[t] + exp(Δ[t+1] A) G[t+1], against time; E = G[t] exp(Δ[t] A) h[t-1]."""
         x, delta, A, B, C, D, state, *starts = ctx.saved_tensors
         if torch.is_grad_enabled():  # this gradient will itself be differentiated: the loop's graph knows how
-            return _loop_gradient((x, delta, A, B, C, D, state), ctx.needs_input_grad, (grad_y, grad_state))
+            return (
+                None,
+                *_loop_gradient(
+                    (x, delta, A, B, C, D, state), ctx.needs_input_grad[1:], (grad_y, grad_state)
+                ),
+            )
         A_t = A.mT.contiguous()
         A_2 = LOG2_E * A_t
         work = _Workspace(starts[0], ctx.L)
@@ -176,7 +181,7 @@ class _Chunked(torch.autograd.Function):
             gdelta.copy_(torch.addcmul(E.mul_(A_t).sum(2), x_c, written))
             torch.addcmul(delta_c * written, D, gy, out=gx)
             grad_D += (x_c * gy).sum((0, 1))
-        return grads[0], grads[1], grad_A.mT, grads[2], grads[3], grad_D, passed.mT
+        return None, grads[0], grads[1], grad_A.mT, grads[2], grads[3], grad_D, passed.mT
 
 
 def _loop_gradient(
