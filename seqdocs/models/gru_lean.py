@@ -22,7 +22,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqdocs.models.lean import all_before, before_each, buffer, last_of, refuse_twice, to_start
+from seqdocs.models.lean import (
+    all_before,
+    before_each,
+    buffer,
+    last_of,
+    product,
+    refuse_twice,
+    to_start,
+)
 from seqdocs.models.packed import going_on
 from seqdocs.models.recurrent import Weights
 
@@ -51,8 +59,8 @@ def _from_inputs(rows: Tensor, W_ih: Tensor, b: Tensor, width: int) -> tuple[Ten
     """Products of all inputs: those of r and z in the first columns of (N, width), those of n, (N, H)."""
     H = len(b) // 3
     gates = rows.new_empty(len(rows), width)
-    gates[:, : 2 * H] = torch.addmm(b[: 2 * H], rows, W_ih[: 2 * H].t())
-    return gates, torch.addmm(b[2 * H :], rows, W_ih[2 * H :].t())
+    gates[:, : 2 * H] = product(rows, W_ih[: 2 * H], b[: 2 * H])
+    return gates, product(rows, W_ih[2 * H :], b[2 * H :])
 
 
 class _After(torch.autograd.Function):
@@ -105,7 +113,7 @@ class _After(torch.autograd.Function):
         b_hh, W_hh_bar = to_state.sum(0), to_state.t() @ before
         by[:, 2] = by_n.mul_(h_bar)  # from here on n̄, which is what the input has led to
         return (
-            to_state @ W_ih if ctx.needs_input_grad[0] else None,
+            product(to_state, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(start, B),
             to_state.t() @ rows,
             W_hh_bar,
@@ -164,7 +172,7 @@ class _Before(torch.autograd.Function):
         W_hh_bar = torch.cat((total[:, : 2 * H].t() @ before, total[:, 2 * H :].t() @ kept))
         b = total.sum(0)
         return (
-            total @ W_ih if ctx.needs_input_grad[0] else None,
+            product(total, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(earlier, B),
             total.t() @ rows,
             W_hh_bar,

@@ -22,7 +22,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqdocs.models.lean import all_before, before_each, buffer, last_of, refuse_twice, to_start
+from seqdocs.models.lean import (
+    all_before,
+    before_each,
+    buffer,
+    last_of,
+    product,
+    refuse_twice,
+    to_start,
+)
 from seqdocs.models.packed import going_on, last_states
 from seqdocs.models.recurrent import Weights
 
@@ -58,7 +66,7 @@ class _Walk(torch.autograd.Function):
         twice_g = torch.ones(4, H).to(h)
         twice_g[2] = 2
         scale = twice_g.view(-1, 1)
-        gates = torch.addmm((b_ih + b_hh) * scale[:, 0], rows, (W_ih * scale).t())
+        gates = product(rows, W_ih * scale, (b_ih + b_hh) * scale[:, 0])
         W, minus = (W_hh * scale).t(), -h.new_ones(())
         states, every_c = room.split([B, *sizes]), cells.split([B, *sizes])
         views = (gates, *gates.split(H, 1), squashed)
@@ -107,7 +115,7 @@ class _Walk(torch.autograd.Function):
             later, carried = ifgo, fc
         b = ifgo_bar.sum(0)
         return (
-            ifgo_bar @ W_ih if ctx.needs_input_grad[0] else None,
+            product(ifgo_bar, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(later @ W_hh, B),
             torch.cat((carried, c_gradient[len(carried) :])),
             ifgo_bar.t() @ rows,

@@ -17,7 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqdocs.models.lean import all_before, before_each, buffer, last_of, refuse_twice, to_start
+from seqdocs.models.lean import (
+    all_before,
+    before_each,
+    buffer,
+    last_of,
+    product,
+    refuse_twice,
+    to_start,
+)
 from seqdocs.models.packed import going_on
 from seqdocs.models.recurrent import Weights
 
@@ -50,7 +58,7 @@ class _Walk(torch.autograd.Function):
         B = h.shape[0]
         room = buffer(h, len(rows))
         y = room[B:]
-        torch.addmm(b_ih + b_hh, rows, W_ih.t(), out=y)
+        y[:] = product(rows, W_ih, b_ih + b_hh)
         squash = torch.tanh_ if nonlinearity == "tanh" else torch.relu_
         W, states = W_hh.t(), room.split([B, *sizes])
         for before, state in zip(before_each(states, sizes), states[1:], strict=True):
@@ -73,7 +81,7 @@ class _Walk(torch.autograd.Function):
             later = own.mul_(by)
         b = delta.sum(0)
         return (
-            delta @ W_ih if ctx.needs_input_grad[0] else None,
+            product(delta, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(later @ W_hh, B),
             delta.t() @ rows,
             delta.t() @ all_before(room, sizes, B),
