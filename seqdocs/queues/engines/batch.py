@@ -69,8 +69,8 @@ class BatchEngine(Engine[Request]):
         if request.positions > room:
             raise RefusedError(
                 "no blocks",
-                f"the request is refused: it may need {request.positions} positions of the KV cache, which has"
-                f" {room}; no waiting would help",
+                f"the request is refused: it may need {request.positions} positions of a KV cache that has"
+                f" {room} in all",
             )
 
     def _inside_now(self) -> list[Running]:
@@ -86,7 +86,7 @@ class BatchEngine(Engine[Request]):
                 if gone := self._gone(sequence.ticket):
                     self._leave(sequence, gone)
             planned = self._plan.plan()
-            for sequence, _ in planned:
+            for sequence in self._plan.running:  # even if it reads nothing in its first step
                 sequence.ticket.begin(self._now())
             if self._watch is not None and planned:
                 self._watch(self._usage([reading for _, reading in planned]))

@@ -1,6 +1,6 @@
 """A causal language model that reads any mix of sequences in one pass, its KV cache lying in blocks.
 
-Letters: N tokens of the pass, of all sequences · D width · n heads · m heads of keys and values · d width of a
+Letters: N tokens of a pass, of all sequences · D width · n heads · m heads of keys and values · d width of a
 head · G sequences of a group · C tokens each of them reads · S positions of the longest.
 
 Everything but attention works on each token alone, so the tokens of all sequences stand in one (N, D) matrix
@@ -36,6 +36,17 @@ class _Group:
     seen: Tensor  # which positions each token may read, (G, 1, C, S)
 
 
+@dataclass
+class _Pass:
+    """All that is read together."""
+
+    groups: list[_Group]
+    tokens: Tensor  # (N,)
+    places: Tensor  # position of each in its own sequence, (N,)
+    slots: Tensor  # where its key and value go, block by block, (N,)
+    lasts: Tensor  # which of the N is the last of each sequence
+
+
 class PagedModel:
     """A model and the memory for its keys and values, which is allocated once.
 
@@ -52,25 +63,26 @@ class PagedModel:
     """
 
     def __init__(self, model: CausalLM, blocks: int, block_size: int) -> None:
-        self._blocks = [block for block in model.blocks if isinstance(block, Block)]
-        attention = self._blocks[0].attention
+        self._layers = [block for block in model.blocks if isinstance(block, Block)]
+        attention = self._layers[0].attention
         if attention.window is not None or attention.distance == "alibi":
             raise ValueError(
-                f"the model has `window` {attention.window} and distance {attention.distance!r}; a paged model"
-                ' sees all positions, with distance "none" or "rotary"'
+                f"the model has `window` {attention.window} and distance {attention.distance!r};"
+                ' a paged model has no window, and distance "none" or "rotary"'
             )
         weight, m = model.tokens.weight, attention.key_value_heads
         self.context, self.vocabulary = model.context, weight.shape[0]
         self.blocks, self.block_size = blocks, block_size
         self._model = model
         # Zeros: a masked position has weight 0, but 0 times what happens to lie in memory may not be 0.
-        shape = (2, len(self._blocks), blocks, block_size, m, weight.shape[1] // attention.heads)
+        shape = (2, len(self._layers), blocks, block_size, m, weight.shape[1] // attention.heads)
         self._keys, self._values = weight.new_zeros(shape)
 
     @property
     def bytes_per_position(self) -> int:
         """Bytes that the keys and values of one position take, in all layers."""
-        return 2 * self._keys.nbytes // (self.blocks * self.block_size)
+        both: int = self._keys.nbytes + self._values.nbytes
+        return both // (self.blocks * self.block_size)
 
     @torch.no_grad()
     def next_tokens(self, readings: Sequence[Reading]) -> list[int]:
@@ -82,85 +94,74 @@ class PagedModel:
         Returns:
             the likeliest token after the last one of each.
         """
-        device, size = self._keys.device, self.block_size
-        tokens = torch.tensor([token for one in readings for token in one.tokens], device=device)
-        spans = [range(one.start, one.start + len(one.tokens)) for one in readings]
-        places = torch.tensor([place for span in spans for place in span], device=device)
-        slots = torch.tensor(
-            [
-                one.blocks[p // size] * size + p % size
-                for one, s in zip(readings, spans, strict=True)
-                for p in s
-            ],
-            device=device,
-        )
-        lasts = torch.tensor([len(span) for span in spans], device=device).cumsum(0) - 1
-        groups = _groups(readings, size, device)
-        x = _add_positions(self._model.positions, self._model.tokens(tokens), places)[None]  # (1, N, D)
-        for layer, block in enumerate(self._blocks):
-            x = x + self._attend(layer, block.attention, block.norm1(x), places, slots, groups)
+        model = self._model
+        step = _prepare(readings, self.block_size, self._keys.device)
+        x = _add_positions(model.positions, model.tokens(step.tokens), step.places)[None]  # (1, N, D)
+        for layer, block in enumerate(self._layers):
+            x = x + self._attend(layer, block.attention, block.norm1(x), step)
             x = x + block.mlp(block.norm2(x))
-        logits: Tensor = self._model.head(self._model.norm(x[0, lasts]))
+        logits: Tensor = model.head(model.norm(x[0, step.lasts]))
         likeliest: list[int] = logits.argmax(-1).tolist()
         return likeliest
 
-    def _attend(
-        self,
-        layer: int,
-        attention: CausalSelfAttention,
-        x: Tensor,
-        places: Tensor,
-        slots: Tensor,
-        groups: list[_Group],
-    ) -> Tensor:
+    def _attend(self, layer: int, attention: CausalSelfAttention, x: Tensor, step: _Pass) -> Tensor:
+        """(1, N, D) to (1, N, D): each token reads its own sequence."""
         q, k, v = attention.project(x)  # (1, n or m, N, d)
         if attention.distance == "rotary":
-            cos, sin = (part.to(x) for part in rotary_angles(places, q.shape[3]))
+            cos, sin = (part.to(x) for part in rotary_angles(step.places, q.shape[3]))
             q, k = (rotate(part, cos, sin, layout=attention.layout) for part in (q, k))
         keys, values = self._keys[layer], self._values[layer]  # (blocks, block size, m, d)
-        keys.flatten(0, 1)[slots] = k[0].transpose(0, 1)
-        values.flatten(0, 1)[slots] = v[0].transpose(0, 1)
+        keys.flatten(0, 1)[step.slots] = k[0].transpose(0, 1)
+        values.flatten(0, 1)[step.slots] = v[0].transpose(0, 1)
         q = q[0].transpose(0, 1)  # (N, n, d)
         o = torch.empty_like(q)
-        for group in groups:
+        for group in step.groups:
             asked = q[group.rows].transpose(1, 2)  # (G, n, C, d)
-            held, told = (_gather(memory, group.blocks, attention) for memory in (keys, values))
+            held, told = (_gather(memory, group.blocks, attention.heads) for memory in (keys, values))
             heard = F.scaled_dot_product_attention(asked, held, told, attn_mask=group.seen)
             o[group.rows] = heard.transpose(1, 2)
         return attention.join(o.transpose(0, 1)[None])
 
 
-def _groups(readings: Sequence[Reading], block_size: int, device: torch.device) -> list[_Group]:
-    """Put together who reads equally many tokens."""
-    members: dict[int, list[tuple[int, Reading]]] = defaultdict(list)
-    row = 0
-    for reading in readings:
-        members[len(reading.tokens)].append((row, reading))
-        row += len(reading.tokens)
-    groups = []
-    for count, group in members.items():
-        held = [-(-(one.start + count) // block_size) for _, one in group]
-        width = max(held)
-        blocks = [one.blocks[:own] + [0] * (width - own) for own, (_, one) in zip(held, group, strict=True)]
-        own = torch.arange(count, device=device)
-        starts = torch.tensor([one.start for _, one in group], device=device)
-        key = torch.arange(width * block_size, device=device)
-        seen = key <= (starts[:, None] + own)[:, None, :, None]
-        rows = torch.tensor([first for first, _ in group], device=device)[:, None] + own
-        groups.append(_Group(rows, torch.tensor(blocks, device=device), seen))
-    return groups
+def _prepare(readings: Sequence[Reading], size: int, device: torch.device) -> _Pass:
+    tokens: list[int] = []
+    places: list[int] = []
+    slots: list[int] = []
+    lasts: list[int] = []
+    members: dict[int, list[tuple[int, Reading]]] = defaultdict(list)  # with their first rows
+    for one in readings:
+        members[len(one.tokens)].append((len(tokens), one))
+        span = range(one.start, one.start + len(one.tokens))
+        tokens += one.tokens
+        places += span
+        slots += [one.blocks[place // size] * size + place % size for place in span]
+        lasts.append(len(tokens) - 1)
+    columns = (torch.tensor(column, device=device) for column in (tokens, places, slots, lasts))
+    return _Pass([_group(group, count, size, device) for count, group in members.items()], *columns)
 
 
-def _gather(memory: Tensor, blocks: Tensor, attention: CausalSelfAttention) -> Tensor:
-    """Blocks of each sequence side by side, for every query head, (G, n, S, d)."""
+def _group(members: list[tuple[int, Reading]], C: int, size: int, device: torch.device) -> _Group:
+    held = [one.blocks[: -(-(one.start + C) // size)] for _, one in members]
+    width = max(len(blocks) for blocks in held)
+    filled = [blocks + [0] * (width - len(blocks)) for blocks in held]
+    rows, starts = (
+        torch.tensor(column, device=device)[:, None] + torch.arange(C, device=device)
+        for column in ([first for first, _ in members], [one.start for _, one in members])
+    )
+    positions = torch.arange(width * size, device=device)
+    return _Group(rows, torch.tensor(filled, device=device), positions <= starts[:, None, :, None])
+
+
+def _gather(memory: Tensor, blocks: Tensor, n: int) -> Tensor:
+    """The blocks of each sequence side by side, for every query head, (G, n, S, d)."""
     G, width = blocks.shape
     _, size, m, d = memory.shape
     gathered = memory.index_select(0, blocks.flatten()).view(G, width * size, m, d).transpose(1, 2)
-    return gathered if m == attention.heads else gathered.repeat_interleave(attention.heads // m, dim=1)
+    return gathered if m == n else gathered.repeat_interleave(n // m, dim=1)
 
 
 def _add_positions(positions: nn.Module | None, x: Tensor, places: Tensor) -> Tensor:
-    """(N, D) with what the model adds for any places, (N,)."""
+    """(N, D) with what the model adds for these places, (N,)."""
     if isinstance(positions, LearnedPositions):
         return x + positions.weight[places]
     if isinstance(positions, SinusoidalPositions):

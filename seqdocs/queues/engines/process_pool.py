@@ -1,4 +1,4 @@
-"""Processes that serve, each with its own interpreter and model; a killed one is replaced, its request retried.
+"""Processes that serve, each with its own interpreter and model; one that dies is replaced.
 
 Processes are started afresh (``spawn``). Each has a thread here that hands it one request after another and
 passes its tokens on. After every token the worker asks whether to go on, so that a cancelled request stops at
@@ -77,7 +77,7 @@ class ProcessPoolEngine(Engine[Request]):
                 worker.replace()
         raise RefusedError(
             "worker lost",
-            f"request {ticket.id} is refused: {1 + self._retries} workers died serving it, one after the other",
+            f"request {ticket.id} is refused: {1 + self._retries} workers in a row died serving it",
         )
 
     def _pass_on(self, ticket: Ticket[Request], worker: Worker) -> Any:

@@ -1,7 +1,8 @@
 """A fixed number of requests at a time: nobody joins a batch that runs, and nobody starts before it is full.
 
 The batch lasts as long as its longest answer, and the places of those who are done stand empty until then.
-Each gets its answer when it is complete. The last requests, too few for a batch, wait until the engine closes.
+Each gets its answer when it is complete. The last requests, too few for a batch, wait until the engine is
+closed.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Ticket(Generic[Request]):
     def __init__(
         self,
         request: Request,
-        id: str,  # noqa: A002 - as in the request
+        id: str,
         arrival: float,
         scheduled: float | None = None,
         on_token: Callable[[Any], None] | None = None,
@@ -98,7 +98,7 @@ class Ticket(Generic[Request]):
         return self._answer
 
     def cancel(self) -> None:
-        """Ask for no more of it. What is done stays done; else the engine refuses it before the next token."""
+        """Ask for no more. What is done stays done; else the engine refuses it before the next token."""
         self._cancel(RefusedError("cancelled", f"request {self.id} was cancelled after {self.tokens} tokens"))
 
     def __iter__(self) -> Iterator[Any]:
@@ -109,15 +109,9 @@ class Ticket(Generic[Request]):
         """
         seen = 0
         try:
-            while True:
-                with self._news:
-                    self._news.wait_for(lambda: self.done() or len(self._tokens) > seen)
-                    fresh = self._tokens[seen:]
-                if not fresh:
-                    break
-                for token in fresh:
-                    seen += 1
-                    yield token
+            while fresh := self._after(seen):
+                seen += len(fresh)
+                yield from fresh
         finally:
             self.cancel()
         if self.error is not None:
@@ -160,6 +154,12 @@ class Ticket(Generic[Request]):
             self._answer = list(self._tokens) if answer is TOKENS else answer
             self.finish = time
             self._news.notify_all()
+
+    def _after(self, seen: int) -> list[Any]:
+        """Wait for tokens beyond those seen; none if there are no more."""
+        with self._news:
+            self._news.wait_for(lambda: self.done() or len(self._tokens) > seen)
+            return self._tokens[seen:]
 
     def _cancel(self, why: RefusedError) -> None:
         if self.cancelled is None and not self.done():

@@ -28,27 +28,29 @@ def trace_of(tickets: Sequence[Ticket[Any]], zero: float = 0.0, scheduled: Tenso
     Raises:
         ValueError: if a ticket is not done, or as :class:`~seqdocs.queues.trace.Trace`.
     """
-    for ticket in tickets:
-        if not ticket.done():
-            raise ValueError(f"{ticket} is not done; a trace is made of a run that is over")
     if scheduled is None:
         tickets = sorted(tickets, key=lambda ticket: ticket.scheduled)
-        scheduled = _column([ticket.scheduled - zero for ticket in tickets])
-    firsts = [ticket.first_token for ticket in tickets]
-    known = [first for first in firsts if first is not None]
+        scheduled = _column([ticket.scheduled for ticket in tickets]) - zero
+    finishes = [_finish(ticket) for ticket in tickets]
+    starts = [
+        finish if one.start is None else one.start for one, finish in zip(tickets, finishes, strict=True)
+    ]
+    firsts = [one.first_token for one in tickets if one.first_token is not None]
     return Trace(
         scheduled=scheduled,
-        sent=_column([ticket.arrival - zero for ticket in tickets]),
-        start=_column(
-            [(ticket.finish if ticket.start is None else ticket.start) - zero for ticket in tickets]
-        ),
-        finish=_column([ticket.finish - zero for ticket in tickets]),
-        tokens=_column([ticket.tokens for ticket in tickets]),
-        first_token=_column([first - zero for first in known])
-        if tickets and len(known) == len(tickets)
-        else None,
-        token_times=_column([time - zero for ticket in tickets for time in ticket.token_times]),
+        sent=_column([one.arrival for one in tickets]) - zero,
+        start=_column(starts) - zero,
+        finish=_column(finishes) - zero,
+        tokens=_column([one.tokens for one in tickets]),
+        first_token=_column(firsts) - zero if len(firsts) == len(tickets) > 0 else None,
+        token_times=_column([time for one in tickets for time in one.token_times]) - zero,
     )
+
+
+def _finish(ticket: Ticket[Any]) -> float:
+    if ticket.finish is None:
+        raise ValueError(f"{ticket} is not done; a trace is made of a run that is over")
+    return ticket.finish
 
 
 def _column(values: list[float]) -> Tensor:

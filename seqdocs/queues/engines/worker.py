@@ -1,7 +1,8 @@
 """A process that serves one request at a time, and the pipe to it.
 
-The child answers a request with any number of ``("token", value)``, each acknowledged by whether to go on, and
-one ``("answer", value)``, ``("end", None)`` or ``("error", exception)``, unless it was told not to go on.
+The child answers a request with any number of ``("token", value)`` and one ``("answer", value)``,
+``("end", None)`` or ``("error", exception)``. After each token it is told whether to go on; if not, that was
+its last word.
 """
 
 from __future__ import annotations

@@ -1,0 +1,66 @@
+"""What workers run: nothing that imports torch, so that they start quickly."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+from tests.queues.engines.fakes import serve
+
+
+class Job(NamedTuple):
+    """Count to n; on the way, trouble at token ``at``, as often as the file ``lives`` is long."""
+
+    n: int
+    trouble: str = ""
+    at: int = 0
+    lives: str = ""
+
+
+class TwoWordsError(Exception):
+    """An error that cannot be made again from its words."""
+
+    def __init__(self, first: str, second: str) -> None:
+        super().__init__(f"{first} {second}")
+
+
+def _strike(job: Job) -> None:
+    if job.trouble == "killed" and (left := Path(job.lives).read_text("ascii")):
+        Path(job.lives).write_text(left[1:], "ascii")
+        os.kill(os.getpid(), signal.SIGKILL)
+    if job.trouble == "raises":
+        raise TwoWordsError("two", "words")
+    if job.trouble == "ends":
+        raise EOFError("of its own")
+    if job.trouble == "hangs":
+        time.sleep(3600)
+
+
+def make():
+    """A service of jobs."""
+
+    def count(job: Job):
+        for n in range(job.n):
+            if n == job.at:
+                _strike(job)
+            yield n
+
+    return count
+
+
+def make_plain():
+    """A service that streams nothing."""
+    return abs
+
+
+def make_nothing():
+    """A service that cannot be made."""
+    raise ArithmeticError("no such model")
+
+
+def make_fake():
+    """The fake language model."""
+    return serve
