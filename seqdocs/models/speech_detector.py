@@ -40,8 +40,11 @@ Method = Literal["loop", "hoisted"]
 State = tuple[Tensor, Tensor, Tensor]
 
 
-def fourier_basis() -> Tensor:
+def fourier_basis(dtype: torch.dtype = torch.float32) -> Tensor:
     """A short-time Fourier transform as the kernel of a convolution: cosines, then sines, under a window.
+
+    Args:
+        dtype: of the result.
 
     Returns:
         (2 F, 1, 256): row k is w[s] cos(2π k s / 256), row F + k is -w[s] sin(2π k s / 256), where
@@ -50,7 +53,7 @@ def fourier_basis() -> Tensor:
     s = torch.arange(FRAME, dtype=torch.float64)
     angle = 2 * math.pi / FRAME * (torch.arange(FRAME // 2 + 1)[:, None] * s).remainder(FRAME)
     window = torch.sin(math.pi * s / FRAME).square()
-    return (torch.cat((angle.cos(), -angle.sin())) * window)[:, None].float()
+    return (torch.cat((angle.cos(), -angle.sin())) * window)[:, None].to(dtype)
 
 
 class SpeechDetector(nn.Module):
@@ -68,9 +71,7 @@ class SpeechDetector(nn.Module):
         with torch.no_grad():
             self.stft_conv.weight.copy_(fourier_basis())
 
-    def forward(
-        self, x: Tensor, state: State | None = None, method: Method = "loop"
-    ) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State | None = None, method: Method = "loop") -> tuple[Tensor, State]:
         """Listen.
 
         Args:
@@ -87,11 +88,13 @@ class SpeechDetector(nn.Module):
             ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         """
         heard, h, c = self._check(x, state, method)
-        chunks = torch.cat((heard, x), 1).unfold(1, CONTEXT + CHUNK, CHUNK)  # (B, N, 576), overlapping
-        if method == "hoisted":
-            encoded = list(self.encode(chunks.flatten(0, 1)).unflatten(0, chunks.shape[:2]).unbind(1))
+        known = torch.cat((heard, x), 1)
+        starts = range(0, x.shape[1], CHUNK)
+        chunks = [known[:, start : start + CONTEXT + CHUNK] for start in starts]  # (B, 576), overlapping
+        if method == "hoisted" and chunks:
+            encoded = self.encode(torch.cat(chunks)).chunk(len(chunks))
         else:
-            encoded = [self.encode(chunk) for chunk in chunks.unbind(1)]
+            encoded = tuple(self.encode(chunk) for chunk in chunks)
         cell = self.lstm_cell
         weights = (cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh)
         outputs = []
@@ -99,13 +102,13 @@ class SpeechDetector(nn.Module):
             h, c = lstm_step(e, h, c, weights)
             outputs.append(torch.sigmoid(self.final_conv(F.relu(h)[:, :, None]))[:, :, 0])
         p = torch.cat(outputs, 1) if outputs else x.new_zeros(len(x), 0)
-        return p, (torch.cat((heard, x), 1)[:, -CONTEXT:], h, c)
+        return p, (known[:, -CONTEXT:], h, c)
 
     def encode(self, chunks: Tensor) -> Tensor:
         """What one chunk sounds like, whatever came before: (rows, 576) to (rows, 128)."""
         mirrored = F.pad(chunks, (0, CONTEXT), "reflect")
         re, im = self.stft_conv(mirrored[:, None]).chunk(2, dim=1)
-        y = (re.square() + im.square()).sqrt()  # (rows, F, 4)
+        y = torch.complex(re, im).abs()  # (rows, F, 4); its gradient at silence is 0, a root's would be nan
         for conv in (self.conv1, self.conv2, self.conv3, self.conv4):
             y = F.relu(conv(y))
         return y[:, :, 0]
