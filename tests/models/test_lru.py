@@ -123,7 +123,7 @@ REFUSED = [
     (lambda: LRU(0, N), "the sizes are 0, 4 and 0; each is at least 1"),
     (
         lambda: LRU(D, N, ring=(0.9, 1.0), max_phase=math.pi),
-        "`ring` is (0.9, 1.0) and `max_phase` 3.141592653589793; they need 0 <= inner < outer < 1, phase > 0",  # noqa: E501
+        "`ring` is (0.9, 1.0) and `max_phase` 3.141592653589793; they need 0 <= inner < outer < 1, phase > 0",
     ),
 ]  # fmt: skip
 
