@@ -1,0 +1,70 @@
+"""What a model must offer so that every strategy of this room can drive it.
+
+Letters: B batch · T time · V vocabulary.
+
+A *prefill* reads prompts and gives logits for the next token and a cache; a *decode* reads one more token and
+changes the cache in place. What the cache is, is the model's affair: keys and values, a recurrent state, or
+the tokens themselves. One thing is asked of it: every tensor in it has the batch first, so that
+:func:`take_rows` can give a row to several continuations.
+
+>>> from seqdocs.models.language_model import CausalLM
+>>> isinstance(CausalLM(vocabulary=5, context=4, width=2, layers=1, heads=1), Model)
+True
+"""
+
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A causal model of tokens, such as :class:`~seqdocs.models.language_model.CausalLM`."""
+
+    def prefill(self, tokens: Tensor, /) -> tuple[Tensor, Any]:
+        """Read prompts, (B, T): logits of the next token, (B, V), and the cache."""
+
+    def decode(self, token: Tensor, cache: Any, /) -> Tensor:
+        """Read one more token of each sequence, (B,): logits of the next, (B, V); the cache is changed."""
+
+
+@runtime_checkable
+class RaggedModel(Protocol):
+    """A model that reads prompts of different lengths at once, filled up on the left."""
+
+    def prefill(self, tokens: Tensor, /, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
+        """As :meth:`Model.prefill`; only the last ``lengths[b]`` tokens of row b are its prompt."""
+
+    def decode(self, token: Tensor, cache: Any, /) -> Tensor:
+        """As :meth:`Model.decode`."""
+
+
+def take_rows(cache: Any, rows: Tensor) -> Any:
+    """A copy of a cache with some of its rows, each as often as it is asked for.
+
+    Args:
+        cache: tensors with the batch first, in lists, tuples, dicts and dataclasses; what else it holds
+            (lengths, None) is the same for all rows.
+        rows: which, (B',) integers.
+    """
+    if isinstance(cache, Tensor):
+        return cache.index_select(0, rows)
+    if isinstance(cache, list | tuple):
+        return type(cache)(take_rows(part, rows) for part in cache)
+    if isinstance(cache, dict):
+        return {name: take_rows(part, rows) for name, part in cache.items()}
+    if is_dataclass(cache) and not isinstance(cache, type):
+        return replace(cache, **{f.name: take_rows(getattr(cache, f.name), rows) for f in fields(cache)})
+    return cache
+
+
+def check_prompt(prompt: Tensor, new_tokens: int) -> None:
+    """Raise ValueError unless ``prompt`` is integers (B, T) with T ≥ 1 and ``new_tokens`` is not negative."""
+    if prompt.ndim != 2 or prompt.shape[1] == 0 or prompt.dtype not in (torch.int64, torch.int32):
+        raise ValueError(
+            f"`prompt` is {prompt.dtype} of shape {tuple(prompt.shape)}; it is integers, (B, T) with T ≥ 1"
+        )
+    if new_tokens < 0:
+        raise ValueError(f"`new_tokens` is {new_tokens}; it is at least 0")

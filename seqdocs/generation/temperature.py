@@ -1,0 +1,47 @@
+r"""Temperature: make a distribution over the next token sharper or flatter, without changing its order.
+
+Letters: z logits, (…, V) · τ temperature.
+
+::
+
+    p = softmax(z / τ)
+
+τ = 1 leaves the model's distribution, τ → 0 puts everything on the likeliest token (greedy decoding), τ → ∞
+makes all tokens equally likely.
+
+Convention: τ = 0 is the limit; of several likeliest tokens it takes the first, as greedy decoding does.
+
+>>> import torch
+>>> z = torch.tensor([0.0, 1.0, 2.0])
+>>> [tempered(z, t).exp().round(decimals=2).tolist() for t in (0.0, 1.0, 1e9)]
+[[0.0, 0.0, 1.0], [0.09000000357627869, 0.23999999463558197, 0.6700000166893005], [0.33000001311302185, 0.33000001311302185, 0.33000001311302185]]
+
+Source: Ackley, Hinton & Sejnowski, "A learning algorithm for Boltzmann machines", Cognitive Science 9, 1985.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+
+def tempered(logits: Tensor, temperature: float) -> Tensor:
+    """Log-probabilities at a temperature.
+
+    Args:
+        logits: z, (…, V), or log-probabilities; -inf where a token is impossible.
+        temperature: τ ≥ 0.
+
+    Returns:
+        (…, V).
+
+    Raises:
+        ValueError: if ``temperature`` is negative, infinite or not a number.
+    """
+    if not 0 <= temperature < math.inf:
+        raise ValueError(f"`temperature` is {temperature}; it is finite and at least 0")
+    if temperature == 0:
+        first = logits.argmax(-1, keepdim=True)
+        return torch.full_like(logits, -math.inf).scatter(-1, first, 0.0)
+    # The largest is taken away first, or a small temperature would make two large logits infinite.
+    return ((logits - logits.amax(-1, keepdim=True)) / temperature).log_softmax(-1)
