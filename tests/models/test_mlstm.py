@@ -130,25 +130,25 @@ def test_sequences_of_a_batch_do_not_meet_and_runs_repeat():
     assert_repeats(lambda: mlstm(q, k, v, *gates))
 
 
-Q, _, W, GATE, G = inputs(2, 5, torch.float32)
+Q, _, W, IN, G = inputs(2, 5, torch.float32)
 REFUSED = [
-    ((Q[0], Q, W, GATE, G), {}, "`q` has shape (2, 5, 3); it is (B, n, T, K)"),
-    ((Q, W, W, GATE, G), {}, "`k` has shape (2, 2, 5, 4); it is (B, n, T, K) = (2, 2, 5, 3)"),
-    ((Q, Q, W[0], GATE, G), {}, "`v` has shape (2, 5, 4); for `q` of (2, 2, 5, 3) it is (B, n, T, V)"),
+    ((Q[0], Q, W, IN, G), {}, "`q` has shape (2, 5, 3); it is (B, n, T, K)"),
+    ((Q, W, W, IN, G), {}, "`k` has shape (2, 2, 5, 4); it is (B, n, T, K) = (2, 2, 5, 3)"),
+    ((Q, Q, W[0], IN, G), {}, "`v` has shape (2, 5, 4); for `q` of (2, 2, 5, 3) it is (B, n, T, V)"),
     ((Q, Q, W, Q, G), {}, "`log_input` has shape (2, 2, 5, 3); it is (B, n, T) = (2, 2, 5)"),
-    ((Q, Q, W, GATE, Q), {}, "`log_forget` has shape (2, 2, 5, 3); it is (B, n, T) = (2, 2, 5)"),
+    ((Q, Q, W, IN, Q), {}, "`log_forget` has shape (2, 2, 5, 3); it is (B, n, T) = (2, 2, 5)"),
     (
-        (Q, Q, W, GATE, G.double()),
+        (Q, Q, W, IN, G.double()),
         {},
         "`log_forget` is torch.float64 but `q` is torch.float32; they must agree",
     ),
     (
-        (Q, Q, W, GATE, G, (Q, GATE, GATE)),
+        (Q, Q, W, IN, G, (Q, IN, IN)),
         {},
         "`state` has shapes ((2, 2, 5, 3), (2, 2, 5), (2, 2, 5));"
         " they are (B, n, K, V), (B, n, K) and (B, n) = ((2, 2, 3, 4), (2, 2, 3), (2, 2))",
     ),
-    ((Q, Q, W, GATE, G), {"method": "fast"}, '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
+    ((Q, Q, W, IN, G), {"method": "fast"}, '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
 ]
 
 
