@@ -115,7 +115,7 @@ def masked_softmax(scores: Tensor, seen: Tensor) -> Tensor:
     Returns:
         (…, S). Rows sum to one, or to zero where nothing is seen. Neither value nor gradient is ever nan.
     """
-    # The lowest number, not -inf: a row that sees nothing is then an ordinary softmax, zeroed afterwards.
+    # The lowest number, not -inf: a row that sees nothing, zeroed afterwards, has no nan even on the way.
     lowest = torch.finfo(scores.dtype).min
     return scores.masked_fill(~seen, lowest).softmax(-1).masked_fill(~seen, 0)
 
