@@ -19,7 +19,7 @@ Serve = Callable[[Any], Any]
 
 
 class LostError(Exception):
-    """The process is gone."""
+    """The other end of the pipe is gone."""
 
 
 class Worker:
@@ -33,21 +33,13 @@ class Worker:
         self._make = make
         self._begin()
 
-    @property
-    def pid(self) -> int | None:
-        """The process's number in the system."""
-        return self._process.pid
-
     def send(self, value: Any) -> None:
         """A request, or whether to go on.
 
         Raises:
             LostError: if the process is gone.
         """
-        try:
-            self._pipe.send(value)
-        except OSError as error:
-            raise LostError from error
+        _send(self._pipe, value)
 
     def receive(self, timeout: float) -> tuple[str, Any] | None:
         """What it says next; None if it says nothing for so many seconds.
@@ -56,9 +48,10 @@ class Worker:
             LostError: if the process is gone.
         """
         try:
-            return self._pipe.recv() if self._pipe.poll(timeout) else None
-        except (OSError, EOFError) as error:
+            waited = self._pipe.poll(timeout)
+        except OSError as error:
             raise LostError from error
+        return _receive(self._pipe) if waited else None
 
     def replace(self) -> None:
         """Kill it if it still lives and start another."""
@@ -67,9 +60,7 @@ class Worker:
         self._begin()
 
     def close(self) -> None:
-        """Let it go when it has nothing to do."""
-        with suppress(OSError):
-            self._pipe.send(None)
+        """Let it end, after the token it is at."""
         self._finish()
 
     def _begin(self) -> None:
@@ -80,9 +71,9 @@ class Worker:
         theirs.close()  # else nobody would notice that the process is gone
 
     def _finish(self) -> None:
+        self._pipe.close()  # nobody to talk to: it ends
         self._process.join()
         self._process.close()
-        self._pipe.close()
 
 
 def _serve(pipe: Connection, make: Callable[[], Serve]) -> None:
@@ -92,16 +83,17 @@ def _serve(pipe: Connection, make: Callable[[], Serve]) -> None:
         serve = make()
     except Exception as error:
         serve = _failing(error)
-    with suppress(EOFError, OSError):  # the parent is gone, so nobody wants an answer
-        while (request := pipe.recv()) is not None:
+    with suppress(LostError):  # the parent is gone, so nobody wants an answer
+        while True:
+            request = _receive(pipe)
             try:
                 last = _answer(pipe, serve(request))
-            except (EOFError, BrokenPipeError):
+            except LostError:
                 raise
             except BaseException as error:
                 last = ("error", _portable(error))
             if last is not None:
-                pipe.send(last)
+                _send(pipe, last)
 
 
 def _answer(pipe: Connection, answer: Any) -> tuple[str, Any] | None:
@@ -109,10 +101,24 @@ def _answer(pipe: Connection, answer: Any) -> tuple[str, Any] | None:
     if not isinstance(answer, Iterator):
         return "answer", answer
     for token in answer:
-        pipe.send(("token", token))
-        if not pipe.recv():
+        _send(pipe, ("token", token))
+        if not _receive(pipe):
             return None
     return "end", None
+
+
+def _send(pipe: Connection, value: Any) -> None:
+    try:
+        pipe.send(value)
+    except OSError as error:
+        raise LostError from error
+
+
+def _receive(pipe: Connection) -> Any:
+    try:
+        return pipe.recv()
+    except (OSError, EOFError) as error:
+        raise LostError from error
 
 
 def _failing(error: Exception) -> Serve:

@@ -5,8 +5,8 @@ import pytest
 
 from seqdocs.queues.engines.process_pool import ProcessPoolEngine
 from seqdocs.queues.engines.request import RefusedError
-from tests.queues.engines import services
-from tests.queues.engines.services import Job
+import engine_services as services
+from engine_services import Job
 
 
 @pytest.fixture(autouse=True)

@@ -64,11 +64,7 @@ def test_an_error_comes_after_the_tokens_before_it():
     one.end(3.0, error=ArithmeticError("no"))
     with pytest.raises(ArithmeticError, match="no"):
         came.extend(token for token in one)
-    assert came == []  # extend keeps nothing of what broke off
-    stream = iter(one)
-    assert next(stream) == "a"
-    with pytest.raises(ArithmeticError):
-        next(stream)
+    assert came == ["a"]
     with pytest.raises(ArithmeticError):
         one.result()
 

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.queues.engines.fakes import serve
+from engine_fakes import serve
 
 
 class Job(NamedTuple):
