@@ -31,7 +31,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from seqdocs.generation.model import Model, RaggedModel, check_prompt
+from seqdocs.generation.model import Model, check_prompt
 
 Pick = Callable[[Tensor], Tensor]
 Method = Literal["uncached", "cached"]
@@ -44,7 +44,7 @@ def greedy(logits: Tensor) -> Tensor:
 
 @torch.no_grad()
 def generate(
-    model: Model | RaggedModel,
+    model: Model,
     prompt: Tensor,
     new_tokens: int,
     pick: Pick = greedy,
@@ -93,7 +93,7 @@ def generate(
     return new
 
 
-def _read(model: Model | RaggedModel, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, object]:
+def _read(model: Model, tokens: Tensor, lengths: Tensor | None) -> tuple[Tensor, object]:
     if lengths is None:
-        return model.prefill(tokens)  # type: ignore[call-arg,unused-ignore]
-    return model.prefill(tokens, lengths=lengths)  # type: ignore[call-arg]  # TypeError says who cannot
+        return model.prefill(tokens)
+    return model.prefill(tokens, lengths=lengths)  # type: ignore[call-arg]  # not every model's

@@ -24,21 +24,14 @@ class Model(Protocol):
     """A causal model of tokens, such as :class:`~seqdocs.models.language_model.CausalLM`."""
 
     def prefill(self, tokens: Tensor, /) -> tuple[Tensor, Any]:
-        """Read prompts, (B, T): logits of the next token, (B, V), and the cache."""
+        """Read prompts, (B, T): logits of the next token, (B, V), and the cache.
+
+        A model that can read prompts of different lengths takes ``lengths``, (B,), too: the last
+        ``lengths[b]`` tokens of row b are its prompt.
+        """
 
     def decode(self, token: Tensor, cache: Any, /) -> Tensor:
         """Read one more token of each sequence, (B,): logits of the next, (B, V); the cache is changed."""
-
-
-@runtime_checkable
-class RaggedModel(Protocol):
-    """A model that reads prompts of different lengths at once, filled up on the left."""
-
-    def prefill(self, tokens: Tensor, /, *, lengths: Tensor | None = None) -> tuple[Tensor, Any]:
-        """As :meth:`Model.prefill`; only the last ``lengths[b]`` tokens of row b are its prompt."""
-
-    def decode(self, token: Tensor, cache: Any, /) -> Tensor:
-        """As :meth:`Model.decode`."""
 
 
 def take_rows(cache: Any, rows: Tensor) -> Any:

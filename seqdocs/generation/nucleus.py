@@ -44,7 +44,7 @@ def nucleus(logits: Tensor, p: float) -> Tensor:
     log_q = logits.log_softmax(-1)
     if p == 1:
         return log_q
-    order = log_q.argsort(-1, descending=True, stable=True)
+    order = log_q.argsort(dim=-1, descending=True, stable=True)
     q = log_q.gather(-1, order).exp()
     before = torch.zeros_like(q)
     before[..., 1:] = q.cumsum(-1)[..., :-1]  # not the sum less q: that would round a second time

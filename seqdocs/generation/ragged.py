@@ -26,7 +26,7 @@ import torch
 from torch import Tensor
 
 from seqdocs.generation.decoding import Pick, generate, greedy
-from seqdocs.generation.model import Model, RaggedModel
+from seqdocs.generation.model import Model
 
 Method = Literal["loop", "grouped", "padded"]
 
@@ -57,7 +57,7 @@ def left_fill(prompts: Sequence[Tensor], filler: int = 0) -> tuple[Tensor, Tenso
 
 
 def generate_ragged(
-    model: Model | RaggedModel,
+    model: Model,
     prompts: Sequence[Tensor],
     new_tokens: int,
     pick: Pick = greedy,

@@ -41,5 +41,7 @@ def top_k(logits: Tensor, k: int) -> Tensor:
         raise ValueError(f"`k` is {k}; it is at least 1")
     if k >= logits.shape[-1]:
         return logits.log_softmax(-1)
-    order = logits.argsort(-1, descending=True, stable=True)  # topk leaves open which of equal ones it takes
+    order = logits.argsort(
+        dim=-1, descending=True, stable=True
+    )  # topk leaves open which of equal ones it takes
     return logits.scatter(-1, order[..., k:], -math.inf).log_softmax(-1)
