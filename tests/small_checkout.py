@@ -83,7 +83,7 @@ def {name}(size: int) -> float:
 
 EXAMPLE = '''"""
 Example {name}
-==============
+=====================
 
 Measures one thing with {name}.
 """

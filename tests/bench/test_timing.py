@@ -174,8 +174,10 @@ def test_a_slow_call_gets_few_rounds_and_the_result_says_so(clock):
 def test_threads_are_pinned_and_given_back():
     before = torch.get_num_threads()
     seen = set()
-    compare({"a": lambda: seen.add(torch.get_num_threads())}, agree=False, threads=2, max_seconds=0.05)
+    call = {"a": lambda: seen.add(torch.get_num_threads())}
+    result = compare(call, agree=False, threads=2, max_seconds=0.05)
     assert seen == {2}
+    assert result["threads"] == 2
     assert torch.get_num_threads() == before
 
 
@@ -191,6 +193,17 @@ def test_a_difference_is_told_from_none(clock):
         "times"
     ]
     assert {name: own["differs"] for name, own in times.items()} == {"a": False, "b": False, "c": True}
+
+
+def test_noise_alone_is_no_difference(clock):
+    noise = random.Random(0)
+
+    def noisy():
+        clock.now += noise.uniform(0.09, 0.11)
+
+    noisy_twice = compare({"a": noisy, "b": noisy}, agree=False)["times"]["b"]
+    assert noisy_twice["ratio"]["value"] != 1.0
+    assert not noisy_twice["differs"]
 
 
 def test_a_precision_that_was_not_reached_is_said(clock):
