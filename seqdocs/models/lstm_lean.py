@@ -11,8 +11,8 @@ squashed.
                           ḡ = c̄ ⊙ i ⊙ (1 - g²)           ō = h̄ ⊙ s ⊙ o ⊙ (1 - o)
     h̄[t-1] = ∂L/∂h[t-1] + U_iᵀ ī + U_fᵀ f̄ + U_gᵀ ḡ + U_oᵀ ō
 
-c̄ is multiplied by four things known from the forward pass, f, and what makes ī, f̄ and ḡ: they lie side by
-side, and the loop multiplies once.
+What c̄ is multiplied by to give ī, f̄ and ḡ is known from the forward pass and lies side by side, so the loop
+multiplies once for three.
 
 The four gates are squashed at once too: tanh(a) = 2 σ(2 a) - 1, so the rows of g are doubled before.
 """
@@ -92,32 +92,31 @@ class _Walk(torch.autograd.Function):
         N, H = s.shape
         i, f, g, o = gates.split(H, 1)
         one = s.new_ones(())
-        by = s.new_empty(N, 5, H)  # what c̄ is multiplied by: f, and that for ī, f̄, ḡ; and h̄, for ō
-        by[:, 0] = f
-        torch.mul(i, g, out=by[:, 1]).mul_(1 - i)
-        torch.mul(all_before(cells, sizes, B), f, out=by[:, 2]).mul_(1 - f)
-        torch.addcmul(one, g, g, value=-1, out=by[:, 3]).mul_(i)
-        torch.mul(s, o, out=by[:, 4]).mul_(1 - o)
+        by = s.new_empty(N, 4, H)  # what c̄ is multiplied by, for ī, f̄, ḡ, and h̄, for ō
+        torch.mul(i, g, out=by[:, 0]).mul_(1 - i)
+        torch.mul(all_before(cells, sizes, B), f, out=by[:, 1]).mul_(1 - f)
+        torch.addcmul(one, g, g, value=-1, out=by[:, 2]).mul_(i)
+        torch.mul(s, o, out=by[:, 3]).mul_(1 - o)
         c_bar = torch.addcmul(one, s, s, value=-1).mul_(o)
         h_bar = gradient.clone(memory_format=torch.contiguous_format)
-        ifgo_bar = by[:, 1:].flatten(1)  # (N, 4 H), a view
-        views = (h_bar, c_bar, c_bar.unsqueeze(1), by[:, :4], by[:, 4], by[:, 0], ifgo_bar)
-        later, carried = ifgo_bar[:0], c_gradient[:0]
-        for h_t, c_t, c_4, by_c, by_h, fc, ifgo in zip(
-            *(reversed(v.split(sizes)) for v in views), strict=True
+        ifgo_bar = by.view(N, 4 * H)
+        views = (h_bar, c_bar, c_bar.unsqueeze(1), by[:, :3], by[:, 3], ifgo_bar, f)
+        later, carried, going = ifgo_bar[:0], c_gradient[:0], 0
+        for size, h_t, c_t, c_3, by_c, by_h, ifgo, f_t in zip(
+            reversed(sizes), *(reversed(v.split(sizes)) for v in views), strict=True
         ):
-            going_on(h_t, len(later)).addmm_(later, W_hh)
-            if len(carried) < len(h_t):  # sequences whose last step this is
-                carried = torch.cat((carried, c_gradient[len(carried) : len(h_t)]))
+            going_on(h_t, going).addmm_(later, W_hh)
+            if going < size:  # the last step of some sequences
+                carried = torch.cat((carried, c_gradient[going:size]))
             torch.addcmul(carried, h_t, c_t, out=c_t)
-            by_c.mul_(c_4)
+            by_c.mul_(c_3)
             by_h.mul_(h_t)
-            later, carried = ifgo, fc
+            later, carried, going = ifgo, c_t.mul_(f_t), size
         b = ifgo_bar.sum(0)
         return (
             product(ifgo_bar, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(later @ W_hh, B),
-            torch.cat((carried, c_gradient[len(carried) :])),
+            torch.cat((carried, c_gradient[going:])),
             ifgo_bar.t() @ rows,
             ifgo_bar.t() @ all_before(room, sizes, B),
             b,
