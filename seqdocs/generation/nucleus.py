@@ -13,8 +13,8 @@ those that rounding would drop. Of equal ones, those with the smaller number com
 
 >>> import torch
 >>> q = torch.tensor([0.125, 0.5, 0.25, 0.125])
->>> nucleus(q.log(), 0.75).exp().tolist()
-[0.0, 0.6666666865348816, 0.3333333432674408, 0.0]
+>>> nucleus(q.log(), 0.75).exp().mul(6).round().tolist()  # 2/3 and 1/3
+[0.0, 4.0, 2.0, 0.0]
 
 Source: Holtzman, Buys, Du, Forbes & Choi, "The curious case of neural text degeneration", ICLR 2020,
 section 3.1, https://arxiv.org/abs/1904.09751
