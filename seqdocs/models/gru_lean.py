@@ -65,7 +65,7 @@ def _from_inputs(rows: Tensor, W_ih: Tensor, b: Tensor, width: int) -> tuple[Ten
 
 class _After(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917  # torch passes them by position
         ctx: Any, rows: Tensor, h: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor,
         sizes: list[int],
     ) -> Tensor:  # fmt: skip
@@ -74,9 +74,11 @@ class _After(torch.autograd.Function):
         b = torch.cat((b_ih[: 2 * H] + b_hh[: 2 * H], b_ih[2 * H :]))
         gates, n = _from_inputs(rows, W_ih, b, 3 * H)
         gates[:, 2 * H :] = b_hh[2 * H :]
-        states = room.split([B, *sizes])
-        views = (gates, gates[:, : 2 * H], *gates.split(H, 1), n)
-        steps = zip(before_each(states, sizes), states[1:], *(v.split(sizes) for v in views), strict=True)
+        states = room.split_with_sizes([B, *sizes])
+        views = (gates, gates[:, : 2 * H], *gates.chunk(3, 1), n)
+        steps = zip(
+            before_each(states, sizes), states[1:], *(v.split_with_sizes(sizes) for v in views), strict=True
+        )
         for before, state, rzu, rz, r, z, u, n_t in steps:
             rzu.addmm_(before, W)
             rz.sigmoid_()
@@ -102,7 +104,9 @@ class _After(torch.autograd.Function):
         h_bar = gradient.clone(memory_format=torch.contiguous_format)
         views = (h_bar, h_bar.unsqueeze(1), by, by.view(N, 3 * H), z)
         later: tuple[Tensor, ...] | None = None
-        for own, own_3, by_t, rzu, z_t in zip(*(reversed(v.split(sizes)) for v in views), strict=True):
+        for own, own_3, by_t, rzu, z_t in zip(
+            *(reversed(v.split_with_sizes(sizes)) for v in views), strict=True
+        ):
             if later is not None:
                 into = going_on(own, len(later[0]))
                 into.addcmul_(later[0], later[1]).addmm_(later[2], W_hh)
@@ -125,7 +129,7 @@ class _After(torch.autograd.Function):
 
 class _Before(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917  # torch passes them by position
         ctx: Any, rows: Tensor, h: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor,
         sizes: list[int],
     ) -> Tensor:  # fmt: skip
@@ -133,9 +137,11 @@ class _Before(torch.autograd.Function):
         room, W_rz, U_n = buffer(h, len(rows)), W_hh[: 2 * H].t(), W_hh[2 * H :].t()
         gates, n = _from_inputs(rows, W_ih, b_ih + b_hh, 2 * H)
         kept = torch.empty_like(n)  # r ⊙ h
-        states = room.split([B, *sizes])
-        views = (gates, *gates.split(H, 1), kept, n)
-        steps = zip(before_each(states, sizes), states[1:], *(v.split(sizes) for v in views), strict=True)
+        states = room.split_with_sizes([B, *sizes])
+        views = (gates, *gates.chunk(2, 1), kept, n)
+        steps = zip(
+            before_each(states, sizes), states[1:], *(v.split_with_sizes(sizes) for v in views), strict=True
+        )
         for before, state, rz, r, z, kept_t, n_t in steps:
             rz.addmm_(before, W_rz).sigmoid_()
             n_t.addmm_(torch.mul(r, before, out=kept_t), U_n).tanh_()
@@ -161,7 +167,7 @@ class _Before(torch.autograd.Function):
         views = (h_bar, h_bar.unsqueeze(1), by[:, 1:], by[:, 0], by[:, 2], by[:, :2].flatten(1), r, z)
         earlier = h_bar[:0]
         for own, own_2, by_zn, r_bar, n_bar, rz, r_t, z_t in zip(
-            *(reversed(v.split(sizes)) for v in views), strict=True
+            *(reversed(v.split_with_sizes(sizes)) for v in views), strict=True
         ):
             going_on(own, len(earlier)).add_(earlier)
             by_zn.mul_(own_2)

@@ -32,8 +32,9 @@ LARGE = 2**22  # multiplications from which on a product is worth handing to one
 def product(rows: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
     """rows Wᵀ + b, (N, D) by (H, D) → (N, H); ``b`` is (H,).
 
-    In single precision torch multiplies by MKL, which on an AMD processor takes twice as long as oneDNN. The
-    way there is the operator that torch's own compiler takes; where it is missing, MKL does it.
+    In single precision torch multiplies by MKL, which on the AMD processor that this was measured on takes
+    twice as long as oneDNN. The way there is the operator that torch's own compiler takes; where that is
+    missing, MKL does it.
     """
     large = rows.numel() * W.shape[0] >= LARGE
     if (
@@ -63,7 +64,7 @@ def all_before(room: Tensor, sizes: Sequence[int], B: int) -> Tensor:
     """The states that the steps start from, (N, H): no copy if all sequences are equally long."""
     if not sizes or sizes[-1] == B:
         return room[: room.shape[0] - B]
-    return torch.cat(before_each(room.split([B, *sizes]), sizes))
+    return torch.cat(before_each(room.split_with_sizes([B, *sizes]), sizes))
 
 
 def last_of(y: Tensor, start: Tensor, sizes: Sequence[int]) -> Tensor:
@@ -71,7 +72,7 @@ def last_of(y: Tensor, start: Tensor, sizes: Sequence[int]) -> Tensor:
     B = start.shape[0]
     if sizes and sizes[-1] == B:
         return y[y.shape[0] - B :]
-    return last_states([start, *y.split(list(sizes))], sizes)
+    return last_states([start, *y.split_with_sizes(list(sizes))], sizes)
 
 
 def to_start(gradient: Tensor, B: int) -> Tensor:

@@ -56,7 +56,7 @@ def lstm_walk(
 
 class _Walk(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917  # torch passes them by position
         ctx: Any, rows: Tensor, h: Tensor, c: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor,
         sizes: list[int],
     ) -> tuple[Tensor, Tensor]:  # fmt: skip
@@ -68,11 +68,11 @@ class _Walk(torch.autograd.Function):
         scale = twice_g.view(-1, 1)
         gates = product(rows, W_ih * scale, (b_ih + b_hh) * scale[:, 0])
         W, minus = (W_hh * scale).t(), -h.new_ones(())
-        states, every_c = room.split([B, *sizes]), cells.split([B, *sizes])
-        views = (gates, *gates.split(H, 1), squashed)
+        states, every_c = room.split_with_sizes([B, *sizes]), cells.split_with_sizes([B, *sizes])
+        views = (gates, *gates.chunk(4, 1), squashed)
         steps = zip(
             before_each(states, sizes), states[1:], before_each(every_c, sizes), every_c[1:],
-            *(v.split(sizes) for v in views), strict=True,
+            *(v.split_with_sizes(sizes) for v in views), strict=True,
         )  # fmt: skip
         for h_before, h_t, c_before, c_t, ifgo, i, f, g, o, s in steps:
             ifgo.addmm_(h_before, W).sigmoid_()
@@ -90,7 +90,7 @@ class _Walk(torch.autograd.Function):
         rows, W_ih, W_hh, room, cells, s, gates = ctx.saved_tensors
         sizes, B = ctx.sizes, ctx.B
         N, H = s.shape
-        i, f, g, o = gates.split(H, 1)
+        i, f, g, o = gates.chunk(4, 1)
         one = s.new_ones(())
         by = s.new_empty(N, 4, H)  # what c̄ is multiplied by, for ī, f̄, ḡ, and h̄, for ō
         torch.mul(i, g, out=by[:, 0]).mul_(1 - i)
@@ -103,7 +103,7 @@ class _Walk(torch.autograd.Function):
         views = (h_bar, c_bar, c_bar.unsqueeze(1), by[:, :3], by[:, 3], ifgo_bar, f)
         later, carried, going = ifgo_bar[:0], c_gradient[:0], 0
         for size, h_t, c_t, c_3, by_c, by_h, ifgo, f_t in zip(
-            reversed(sizes), *(reversed(v.split(sizes)) for v in views), strict=True
+            reversed(sizes), *(reversed(v.split_with_sizes(sizes)) for v in views), strict=True
         ):
             going_on(h_t, going).addmm_(later, W_hh)
             if going < size:  # the last step of some sequences

@@ -93,7 +93,7 @@ def reversal(packed: Packed) -> Tensor:
 
 
 def ends(sizes: Sequence[int], B: int) -> list[tuple[int, int, int]]:
-    """Where sequences end: (steps, first, last) for the columns first … last - 1, which have ``steps`` steps."""
+    """Where sequences end: (steps, first, last) for columns first … last - 1, which have ``steps`` steps."""
     found, first = [], 0
     for steps, size in reversed(list(enumerate((B, *sizes)))):
         if size > first:

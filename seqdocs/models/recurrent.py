@@ -22,7 +22,7 @@ from seqdocs.models.bidirectional import both_ways
 from seqdocs.models.packed import Lengths, going_on, pack, reversal, unpack
 
 Method = Literal["loop", "hoisted", "lean"]
-Weights = tuple[Tensor, Tensor, Tensor, Tensor]  # W_ih (G H, D), W_hh (G H, H), b_ih (G H), b_hh (G H)
+Weights = tuple[Tensor, ...]  # W_ih (G H, D), W_hh (G H, H), b_ih (G H), b_hh (G H)
 States = list[Tensor]  # h, or h and c: each (B, H)
 
 
@@ -80,7 +80,7 @@ class Recurrent(nn.Module):
             layer: from 0.
             direction: "" or, of a bidirectional layer, "_reverse".
         """
-        return tuple(self.get_parameter(f"{name}_l{layer}{direction}") for name in self.shapes(0))  # type: ignore[return-value]  # four of them
+        return tuple(self.get_parameter(f"{name}_l{layer}{direction}") for name in self.shapes(0))
 
     def walk(
         self, rows: Tensor, sizes: list[int], states: States, weights: Weights, method: Method
@@ -96,7 +96,8 @@ class Recurrent(nn.Module):
         if packed.order is not None:
             states = [state[:, packed.order] for state in states]
         before = [list(of_one) for of_one in zip(*states, strict=True)]
-        rows, after = packed.rows, []
+        rows = packed.rows
+        after: list[States] = []
         flip = reversal(packed) if self.bidirectional else None
         for layer in range(self.num_layers):
             walks: list[Callable[[Tensor], tuple[Tensor, States]]] = []
@@ -167,7 +168,7 @@ def walk_through(
         Outputs of all steps, (N, H), and the last states of every sequence.
     """
     outputs, stopped = [], []
-    for x_t, size in zip(inputs.split(sizes), sizes, strict=True):
+    for x_t, size in zip(inputs.split_with_sizes(sizes), sizes, strict=True):
         if size < states[0].shape[0]:  # some sequences have ended: their state stays as it is
             stopped.append([state[size:] for state in states])
         states = step(x_t, *(going_on(state, size) for state in states))

@@ -51,7 +51,7 @@ def rnn_walk(
 
 class _Walk(torch.autograd.Function):
     @staticmethod
-    def forward(
+    def forward(  # noqa: PLR0917  # torch passes them by position
         ctx: Any, rows: Tensor, h: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor,
         sizes: list[int], nonlinearity: str,
     ) -> Tensor:  # fmt: skip
@@ -60,7 +60,7 @@ class _Walk(torch.autograd.Function):
         y = room[B:]
         y[:] = product(rows, W_ih, b_ih + b_hh)
         squash = torch.tanh_ if nonlinearity == "tanh" else torch.relu_
-        W, states = W_hh.t(), room.split([B, *sizes])
+        W, states = W_hh.t(), room.split_with_sizes([B, *sizes])
         for before, state in zip(before_each(states, sizes), states[1:], strict=True):
             squash(state.addmm_(before, W))
         ctx.save_for_backward(rows, W_ih, W_hh, room)
@@ -76,7 +76,9 @@ class _Walk(torch.autograd.Function):
         slope = torch.addcmul(y.new_ones(()), y, y, value=-1) if ctx.nonlinearity == "tanh" else (y > 0).to(y)
         delta = gradient.clone(memory_format=torch.contiguous_format)
         later = delta[:0]
-        for own, by in zip(reversed(delta.split(sizes)), reversed(slope.split(sizes)), strict=True):
+        for own, by in zip(
+            reversed(delta.split_with_sizes(sizes)), reversed(slope.split_with_sizes(sizes)), strict=True
+        ):
             going_on(own, len(later)).addmm_(later, W_hh)
             later = own.mul_(by)
         b = delta.sum(0)
