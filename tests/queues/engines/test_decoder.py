@@ -1,9 +1,9 @@
 import pytest
 import torch
-from tests.queues.engines.test_paged_model import language_model, prompt
 
 from seqdocs.queues.engines.decoder import decoder
 from seqdocs.queues.engines.request import Request
+from tests.queues.engines.test_paged_model import language_model, prompt
 
 
 @pytest.mark.parametrize("length", [1, 2, 7])

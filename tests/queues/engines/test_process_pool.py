@@ -1,12 +1,12 @@
 import multiprocessing
 import threading
 
+import engine_services as services
 import pytest
+from engine_services import Job
 
 from seqdocs.queues.engines.process_pool import ProcessPoolEngine
 from seqdocs.queues.engines.request import RefusedError
-import engine_services as services
-from engine_services import Job
 
 
 @pytest.fixture(autouse=True)
@@ -107,5 +107,5 @@ def test_a_request_that_no_pipe_can_carry_fails_alone():
 
 @pytest.mark.parametrize("bad", [{"processes": 0}, {"processes": 1, "retries": -1}])
 def test_a_pool_that_could_not_serve_is_refused(bad):
-    with pytest.raises(ValueError, match="`processes` is . and `retries` -?."):
+    with pytest.raises(ValueError, match=r"^`processes` is . and `retries` -?."):
         ProcessPoolEngine(services.make, **bad)

@@ -51,7 +51,7 @@ def test_no_more_run_than_there_are_places_and_they_come_in_order():
     plan = scheduler(1, 1, 1, size=2)
     assert step(plan) == {"0": 1, "1": 1}
     plan.remove(plan.running[0])
-    assert step(plan) == {"1": 1, "2": 1} or names(plan.running) == "12"
+    assert step(plan) == {"1": 1, "2": 1}
 
 
 def test_nobody_comes_in_whose_tokens_find_no_room_nor_anybody_behind_it():
@@ -83,7 +83,7 @@ def test_sequences_that_begin_alike_read_it_once():
     plan = scheduler(5, share=True)
     step(plan)
     plan.add(Ticket(Request((0,) * 5, 99), "twin", 0.0))
-    assert step(plan) == {"twin": 1} or step(plan)["twin"] == 1
+    assert step(plan) == {"0": 1, "twin": 1}
     assert plan.running[1].table.blocks[:2] == plan.running[0].table.blocks[:2]
 
 
