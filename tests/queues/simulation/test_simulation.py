@@ -243,3 +243,10 @@ def test_a_deadline_at_the_door_is_kept_inside():
 def test_those_who_come_at_one_instant_count_for_each_other():
     out = admission.admit(seconds(1.0, 1.0, 1.0), seconds(1.0, 1.0, 1.0), admission.room(2))
     assert out.served.tolist() == [True, True, False]
+
+
+def test_the_work_ahead_is_shared_among_the_servers():
+    # at 1 each of two servers has 3 s left: one more is let in, and then there are 4 s for each
+    when, work = seconds(0.0, 0.0, 1.0, 1.0), seconds(4.0, 4.0, 2.0, 2.0)
+    out = admission.admit(when, work, admission.within(3.0), servers=2)
+    assert out.served.tolist() == [True, True, True, False]
