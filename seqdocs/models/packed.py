@@ -120,10 +120,8 @@ def check_lengths(lengths: Lengths, B: int, T: int) -> Tensor:
     wanted = f"they are whole numbers from 0 to T = {T}"
     if checked.shape != (B,):
         raise ValueError(f"`lengths` has shape {tuple(checked.shape)}; it is (B,) = ({B},)")
-    if checked.is_floating_point() or checked.is_complex() or checked.dtype == torch.bool:
-        if B == 0:
-            return checked.long()
-        raise ValueError(f"`lengths` are {checked.dtype}, {checked.tolist()[0]} the first; {wanted}")
+    if B and (checked.is_floating_point() or checked.is_complex() or checked.dtype == torch.bool):
+        raise ValueError(f"`lengths` are {checked.dtype} and hold {checked[0].item()}; {wanted}")
     if B and (outside := checked[(checked < 0) | (checked > T)].tolist()):
         raise ValueError(f"`lengths` hold {outside[0]}; {wanted}")
     return checked.long()
