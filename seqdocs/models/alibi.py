@@ -11,7 +11,7 @@ training never saw is only a larger penalty: a model trained on short sequences 
 
 Conventions: the queries are the last positions. For n that is no power of two, the slopes are those of the
 next lower power of two and then every second one of the double, as in the authors' code. The paper is
-causal; looking forward, we penalise |t - s|.
+causal; looking forward, we penalise the distance all the same.
 
 >>> alibi_slopes(4).tolist()
 [0.25, 0.0625, 0.015625, 0.00390625]

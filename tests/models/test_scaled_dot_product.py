@@ -106,6 +106,19 @@ def test_query_heads_in_a_row_share_a_key_head(T, S, m, past, method):
     )
 
 
+@each_method
+@pytest.mark.parametrize("m", [1, 2])
+@pytest.mark.parametrize("kind", MASKS)
+@pytest.mark.parametrize("T", [1, 3])
+def test_shared_key_heads_are_masked_for_each_query_head(T, kind, m, method):
+    mask, rows = MASKS[kind](T, 7), [head // (n // m) for head in range(n)]
+    assert_same(
+        lambda *leaves: attention(*leaves, mask, causal=True, method=method),
+        lambda q, k, v: dense(q, k[:, rows], v[:, rows], mask & causal(T, 7), 0),
+        qkv(5, T, 7, m),
+    )
+
+
 @pytest.mark.parametrize("mask", [None, sliding_window(63, 10), alibi_bias(alibi_slopes(n).double(), 63)])
 def test_long_sequences_agree(mask):
     for method in METHODS[1:]:
