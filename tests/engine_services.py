@@ -64,3 +64,19 @@ def make_nothing():
 def make_fake():
     """The fake language model."""
     return serve
+
+
+def make_deadly(folder: str):
+    """The fake language model; a request named "deadly…" kills its worker, "deadly always…" every one."""
+
+    def deadly(request):
+        tokens = serve(request)
+        yield next(tokens)
+        if str(request.id).startswith("deadly"):
+            struck = Path(folder) / request.id
+            if request.id.startswith("deadly always") or not struck.exists():
+                struck.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+        yield from tokens
+
+    return deadly
