@@ -16,6 +16,7 @@ from typing import TextIO
 from seqdocs.bench import machine
 from seqdocs.bench.files import sweep, write_whole
 from seqdocs.bench.plan import Case, Failure, PlanError, cases, devices_here, fresh, own_store, select, shown
+from seqdocs.bench.progress import Progress
 from seqdocs.bench.shown import dump
 from seqdocs.bench.store import Store
 from seqdocs.bench.supervise import Limits, supervise
@@ -51,34 +52,6 @@ class Summary:
     def __str__(self) -> str:
         counts = f"{self.measured} measured, {self.replayed} replayed, {self.recorded} recorded elsewhere"
         return f"experiments: {counts}, {self.failed} failed · {self.seconds:.0f} s"
-
-
-class Progress:
-    """One line for each measurement; on a terminal its seconds run."""
-
-    def __init__(self, stream: TextIO, total: int) -> None:
-        self.stream, self.total = stream, total
-        self.live = stream.isatty()
-        self.line, self.second = "", -1
-
-    def begin(self, number: int, case: Case, device: str) -> None:
-        """Announce a measurement."""
-        self.line, self.second = f"measuring {number}/{self.total} {case.title} · {device}", -1
-        self._write(self.line)
-
-    def tick(self, seconds: float) -> None:
-        """Let the seconds run."""
-        if self.live and int(seconds) != self.second:
-            self.second = int(seconds)
-            self._write(f"\r{self.line} · {self.second} s")
-
-    def end(self, seconds: float, outcome: str = "") -> None:
-        """Finish the line."""
-        self._write(f"{chr(13) + self.line if self.live else ''} · {seconds:.0f} s{outcome}\n")
-
-    def _write(self, text: str) -> None:
-        self.stream.write(text)
-        self.stream.flush()
 
 
 @contextlib.contextmanager
@@ -230,6 +203,7 @@ def _measure_all(due: list[tuple[Case, str]], store: Store, summary: Summary, st
             summary.fail(Failure(f"{case.name} on {device}", reason, log), stream)
         else:
             summary.measured += 1
+            progress.doubt(fresh(case, device, store))
 
 
 def conclude(root: Path, found: list[Case] | None, store: Store, summary: Summary, stream: TextIO) -> None:

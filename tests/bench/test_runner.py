@@ -15,7 +15,7 @@ import pytest
 
 from seqdocs.bench import machine
 from seqdocs.bench.plan import PlanError, cases, find_root, own_store
-from seqdocs.bench.runner import Progress, run_all
+from seqdocs.bench.runner import run_all
 from seqdocs.bench.shown import Shown
 from seqdocs.bench.store import Store
 
@@ -395,22 +395,3 @@ def test_a_checkout_is_found_upward(toy, tmp_path):
     assert find_root(toy / "gallery" / "one") == toy
     with pytest.raises(PlanError, match="is in no checkout: no folder upward has both"):
         find_root(tmp_path)
-
-
-def test_progress_runs_on_a_terminal_and_is_a_line_elsewhere(toy):
-    class Terminal(io.StringIO):
-        def isatty(self):
-            return True
-
-    case = cases(toy)[0][0]
-    for stream, expected in (
-        (io.StringIO(), "measuring 2/7 alpha doubled · cpu · 12 s\n"),
-        (Terminal(), "measuring 2/7 alpha doubled · cpu\rmeasuring 2/7 alpha doubled · cpu · 3 s"
-                     "\rmeasuring 2/7 alpha doubled · cpu · 12 s\n"),
-    ):  # fmt: skip
-        progress = Progress(stream, 7)
-        progress.begin(2, case, "cpu")
-        progress.tick(3.2)
-        progress.tick(3.9)
-        progress.end(12.1)
-        assert stream.getvalue() == expected

@@ -47,5 +47,7 @@ def _print_run(run: Run, path: str) -> None:
     print(f"    {' · '.join(words)}{' (with changes)' if facts.get('dirty') else ''}")
     params = ", ".join(f"{name}={value!r}" for name, value in record["params"].items())
     print(f"    parameters: {params or 'none'}")
+    for note in record["notes"]:
+        print(f"    doubt: {note}")
     for line in branch_lines(path or record["experiment"], run.at(path), 4):
         print(line)
