@@ -1,4 +1,4 @@
-"""Speculative decoding draws from the target's distribution: every branch of chance is followed and added up."""
+"""Speculative decoding draws from the target's distribution: every branch of chance is followed."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_the_distribution_is_exactly_the_targets(ahead, adjust):
     assert math.isclose(sum(found.values()), 1, abs_tol=1e-12)
     for text, weight in right.items():
         assert math.isclose(found[text], weight, abs_tol=1e-12), text
-    assert max(right.values()) - max(joint(draft, N, adjust).values()) != 0  # the draft is another model
+    assert joint(draft, N, adjust) != right  # the draft is another model
     if ahead == 0:
         assert passes == {N}
 
@@ -107,11 +107,11 @@ def test_tokens_for_each_pass_are_as_many_as_the_formula_says():
     """Models without a memory keep guesses independently, with probability Σ min(p, q), as it assumes."""
     p, q = torch.tensor([0.5, 0.3, 0.2]), torch.tensor([0.2, 0.3, 0.5])
     target, draft = (lambda tokens, one=one: one.log().expand(1, tokens.shape[1], 3) for one in (p, q))
-    N = 20_000
-    _, passes = speculate(target, draft, START, N, ahead=3, choose=chooser(torch.Generator().manual_seed(0)))
+    N, chance = 6000, chooser(torch.Generator().manual_seed(0))
+    passes = sum(speculate(target, draft, START, 60, ahead=3, choose=chance)[1] for _ in range(N // 60))
     a = float(torch.minimum(p, q).sum())
     assert math.isclose(expected_tokens(a, 3), (1 - a**4) / (1 - a), rel_tol=1e-9)
-    assert math.isclose(N / passes, expected_tokens(a, 3), rel_tol=0.02)
+    assert math.isclose(N / passes, expected_tokens(a, 3), rel_tol=0.05)
 
 
 def test_a_seed_repeats():

@@ -1,4 +1,4 @@
-"""Two small models of different kinds, in fp64: keys and values as cache, and a recurrent state."""
+"""Small models of different kinds, in fp64: keys and values as cache, all or in a window, and a state."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Elman:
 MODELS = {
     "gpt": gpt,
     "rotary gpt with a window": lambda V=5, seed=0: gpt(V, seed, positions="rotary", window=3),
-    "elman": Elman,
+    "elman": lambda V=5, seed=0: Elman(V, seed=seed),
 }
 
 
