@@ -88,7 +88,7 @@ def generate_ragged(
         return generate(model, tokens, new_tokens, pick, lengths=lengths, stop=stop)
     rows = [torch.tensor([b]) for b in range(len(prompts))]
     if method == "grouped":
-        rows = [(lengths == length).nonzero()[:, 0] for length in lengths.unique()]
+        rows = [(lengths == length).nonzero()[:, 0] for length in sorted(set(lengths.tolist()))]
     new = tokens.new_empty(len(prompts), new_tokens)
     for own in rows:
         together = tokens[own, tokens.shape[1] - int(lengths[own[0]]) :]
