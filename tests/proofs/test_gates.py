@@ -69,9 +69,8 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 # -- lint
 
-UNUSED = "import json\n"
 LINT = [
-    Seed("ruff", "seqdocs/scan.py", "from __future__", f"{UNUSED}from __future__", "F401"),
+    Seed("ruff", "seqdocs/scan.py", "\nimport math\n", "\nimport json\nimport math\n", "F401"),
     Seed("ruff format", "seqdocs/scan.py", "", "\n\nX  =  1\n", "files were modified by this hook"),
     Seed("mypy", "seqdocs/scan.py", "", "\n\ndef wrong() -> int:\n    return 'no'\n", "return-value"),
     Seed("codespell", "README.md", "", "\nHere is t" + "eh word.\n", "==> the"),
