@@ -24,11 +24,12 @@ MAY_SAY = {  # what may come of a request with each fault
     "too late": {"deadline"},
     "poison": {"ArithmeticError"},
     "misshapen": {"bad request"},
+    "large": {"answer", "no blocks"},  # it fits the context but not every cache
     "twin": {"answer", "duplicate"},
     "deadly once": {"answer"},
     "deadly always": {"worker lost"},
 }
-AT_THE_DOOR = {"full", "no blocks"}  # may come of any
+AT_THE_DOOR = {"full"}  # may come of any
 MISSHAPEN = [Request((), 3), Request((1,) * 40, 30), Request((VOCABULARY,), 1), Request((1,), 0)]
 
 
@@ -85,6 +86,8 @@ class Client:
             return self.draw.choice(plain)
         if fault == "misshapen":
             return self.draw.choice(MISSHAPEN)
+        if fault == "large":
+            return Request((1,) * 30, 34, id=name)
         made = random_request(self.draw, 32, id=name)
         prompt = (*made.prompt, POISON) if fault == "poison" else made.prompt
         new = made.max_new_tokens + 1 if fault.startswith("deadly") else made.max_new_tokens

@@ -126,6 +126,7 @@ def test_nobody_is_lost_doubled_or_out_of_order_whatever_goes_wrong(name, full, 
         assert starts == sorted(starts)
     if name in BATCHES:
         assert engine._cache.free == engine._cache.blocks
+    assert (client.said["no blocks"] > 0) == (name == "continuous batch")  # the only one with a small cache
     run = trace_of([one.ticket for one in client.sent], client.sent[0].ticket.arrival)
     assert abs(littles_law_gap(run)) < 1e-9
     told = ", ".join(f"{number} {what}" for what, number in client.said.most_common())

@@ -1,4 +1,4 @@
-"""Mutants of the package, each of which the tests must kill; the table is ``mutants.toml``.
+"""Mutants of the package, each of which the tests must kill; the tables are ``mutants.toml`` and others.
 
 A mutant lives in a copy of the checkout, which is what the tests import there. The copy without a mutant
 passes the same tests; a mutant is killed when a test fails, not when nothing runs at all.
@@ -32,8 +32,18 @@ class Mutant:
     always: bool = False
 
 
-TABLE = tomllib.loads(Path(__file__).with_name("mutants.toml").read_text("utf8"))
-MUTANTS = [Mutant(**row) for row in TABLE["mutant"]]
+TABLES = {  # what each is about: `nox -s prove -- -k models` plants those of the models alone
+    "machinery": "mutants.toml",
+    "models": "model_mutants.toml",
+}
+
+
+def table(name: str) -> list[Mutant]:
+    rows = tomllib.loads(Path(__file__).with_name(TABLES[name]).read_text("utf8"))["mutant"]
+    return [Mutant(**row) for row in rows]
+
+
+MUTANTS = [mutant for name in TABLES for mutant in table(name)]
 
 
 def killed(folder: Path, mutant: Mutant) -> bool:
@@ -59,8 +69,11 @@ def test_a_mutant_fits_the_code(mutant: Mutant) -> None:
 
 
 @pytest.mark.timeout(7200)
-def test_the_tests_kill_every_mutant(tmp_path: Path, full: bool, proven: Callable[[str], None]) -> None:
-    planted = [mutant for mutant in MUTANTS if full or mutant.always]
+@pytest.mark.parametrize("name", TABLES)
+def test_the_tests_kill_every_mutant(
+    tmp_path: Path, full: bool, proven: Callable[[str], None], name: str
+) -> None:
+    planted = [mutant for mutant in table(name) if full or mutant.always]
     copies: Queue[Path] = Queue()
     for number in range(SIDE_BY_SIDE):
         copies.put(copied(tmp_path / str(number)))
@@ -82,4 +95,4 @@ def test_the_tests_kill_every_mutant(tmp_path: Path, full: bool, proven: Callabl
         fates = list(pool.map(fate, planted))
     alive = [mutant.what for mutant, dead in zip(planted, fates, strict=True) if not dead]
     assert not alive, f"alive: {', '.join(alive)}"
-    proven(f"mutants: {len(planted)} planted, {sum(fates)} killed")
+    proven(f"mutants of the {name}: {len(planted)} planted, {sum(fates)} killed")
