@@ -98,7 +98,7 @@ class TCN(nn.Module):
         if method == "convolution" or x.shape[1] == 0:
             return self._read(x, state)
         outputs = []
-        for x_t in x.split(1, dim=1):
+        for x_t in torch.split(x, 1, dim=1):
             y, state = self._read(x_t, state)
             outputs.append(y)
         return torch.cat(outputs, 1), state
