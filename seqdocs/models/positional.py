@@ -55,7 +55,7 @@ def sinusoidal(T: int, D: int, start: int = 0, *, base: float = 10000.0) -> Tens
 def sinusoids(positions: Tensor, D: int, *, base: float = 10000.0) -> Tensor:
     """Rows of the table for any positions, (…) to (…, D) in float64."""
     i = torch.arange(D // 2, dtype=torch.float64, device=positions.device)
-    angles = positions.double().unsqueeze(-1) * base ** (-2 * i / D)
+    angles = positions.unsqueeze(-1) * base ** (-2 * i / D)
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
 
 

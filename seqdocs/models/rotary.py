@@ -60,7 +60,7 @@ def rotary_angles(positions: Tensor, d: int, base: float = 10000.0) -> tuple[Ten
     At position 100,000 the angle itself in float32 would be some thousandths off.
     """
     i = torch.arange(d // 2, dtype=torch.float64, device=positions.device)
-    angles = positions.double().unsqueeze(-1) * base ** (-2 * i / d)
+    angles = positions.unsqueeze(-1) * base ** (-2 * i / d)
     return angles.cos(), angles.sin()
 
 
