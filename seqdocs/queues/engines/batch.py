@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from seqdocs.queues.engines.engine import Engine
 from seqdocs.queues.engines.paged_cache import PagedCache
 from seqdocs.queues.engines.request import RefusedError, Request, check_request
-from seqdocs.queues.engines.scheduler import Reading, Scheduler
-from seqdocs.queues.engines.scheduler import Sequence as Running
+from seqdocs.queues.engines.scheduler import Reading, Scheduler, Sequence
 from seqdocs.queues.engines.ticket import Ticket
 from seqdocs.queues.engines.usage import Usage
 
@@ -23,7 +22,7 @@ class BlockModel(Protocol):
     blocks: int
     block_size: int
 
-    def next_tokens(self, readings: Sequence[Reading]) -> list[int]:
+    def next_tokens(self, readings: list[Reading]) -> list[int]:
         """Read them together; return the likeliest token after the last of each."""
         ...
 
@@ -73,16 +72,16 @@ class BatchEngine(Engine[Request]):
                 f" {room} in all",
             )
 
-    def _inside_now(self) -> list[Running]:
+    def _sequences(self) -> list[Sequence]:
         return [*self._plan.running, *self._plan.waiting]
 
     def _work(self) -> None:
         while True:
             for ticket in self._joining():
                 self._plan.add(ticket)
-            if not self._inside_now():
+            if not self._sequences():
                 break  # the line is closed and empty
-            for sequence in self._inside_now():
+            for sequence in self._sequences():
                 if gone := self._gone(sequence.ticket):
                     self._leave(sequence, gone)
             planned = self._plan.plan()
@@ -92,7 +91,7 @@ class BatchEngine(Engine[Request]):
                 self._watch(self._usage([reading for _, reading in planned]))
             self._read(planned)
 
-    def _read(self, planned: list[tuple[Running, Reading]]) -> None:
+    def _read(self, planned: list[tuple[Sequence, Reading]]) -> None:
         if not planned:
             return
         try:
@@ -111,7 +110,7 @@ class BatchEngine(Engine[Request]):
                 if ticket.request.ends(ticket.tokens, token):
                     self._leave(sequence)
 
-    def _leave(self, sequence: Running, error: BaseException | None = None) -> None:
+    def _leave(self, sequence: Sequence, error: BaseException | None = None) -> None:
         self._plan.remove(sequence)
         self._end(sequence.ticket, error=error)
 

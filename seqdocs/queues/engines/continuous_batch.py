@@ -28,5 +28,5 @@ class ContinuousBatchEngine(BatchEngine):
     """
 
     def _joining(self) -> list[Ticket[Request]]:
-        inside = len(self._inside_now())
+        inside = len(self._sequences())
         return self._line.poll(self._size - inside) if inside else self._line.take(self._size)

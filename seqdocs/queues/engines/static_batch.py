@@ -24,6 +24,6 @@ class StaticBatchEngine(BatchEngine):
     patience = math.inf
 
     def _joining(self) -> list[Ticket[Request]]:
-        if self._inside_now():
+        if self._sequences():
             return []
         return self._line.take(self._size, self.patience)
