@@ -26,6 +26,7 @@ from seqdocs.models.lean import (
     all_before,
     before_each,
     buffer,
+    each_step,
     last_of,
     product,
     refuse_twice,
@@ -51,7 +52,8 @@ def gru_walk(
         States after all steps, (N, H), and the last of every sequence, (B, H).
     """
     walk = _After if reset == "after" else _Before
-    y: Tensor = walk.apply(rows, h, *weights, sizes)  # type: ignore[no-untyped-call]  # torch's
+    keep = torch.is_grad_enabled()
+    y: Tensor = walk.apply(rows, h, *weights, sizes, keep)  # type: ignore[no-untyped-call]  # torch's
     return y, last_of(y, h, sizes)
 
 
@@ -67,7 +69,7 @@ class _After(torch.autograd.Function):
     @staticmethod
     def forward(  # noqa: PLR0917  # torch passes them by position
         ctx: Any, rows: Tensor, h: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor,
-        sizes: list[int],
+        sizes: list[int], keep: bool,
     ) -> Tensor:  # fmt: skip
         B, H = h.shape
         room, W = buffer(h, len(rows)), W_hh.t()
@@ -75,12 +77,14 @@ class _After(torch.autograd.Function):
         gates, n = _from_inputs(rows, W_ih, b, 3 * H)
         gates[:, 2 * H :] = b_hh[2 * H :]
         states = room.split_with_sizes([B, *sizes])
-        views = (gates, gates[:, : 2 * H], *gates.chunk(3, 1), n)
+        squashed = gates if keep else gates.new_empty(B, 3 * H)
         steps = zip(
-            before_each(states, sizes), states[1:], *(v.split_with_sizes(sizes) for v in views), strict=True
-        )
-        for before, state, rzu, rz, r, z, u, n_t in steps:
-            rzu.addmm_(before, W)
+            before_each(states, sizes), states[1:], gates.split_with_sizes(sizes), n.split_with_sizes(sizes),
+            *(each_step(v, sizes, keep) for v in (squashed, squashed[:, : 2 * H], *squashed.chunk(3, 1))),
+            strict=True,
+        )  # fmt: skip
+        for before, state, given, n_t, rzu, rz, r, z, u in steps:
+            torch.addmm(given, before, W, out=rzu)
             rz.sigmoid_()
             n_t.addcmul_(r, u).tanh_()
             torch.lerp(n_t, before, z, out=state)
@@ -124,6 +128,7 @@ class _After(torch.autograd.Function):
             to_state.sum(0),
             b_hh,
             None,
+            None,
         )
 
 
@@ -131,19 +136,20 @@ class _Before(torch.autograd.Function):
     @staticmethod
     def forward(  # noqa: PLR0917  # torch passes them by position
         ctx: Any, rows: Tensor, h: Tensor, W_ih: Tensor, W_hh: Tensor, b_ih: Tensor, b_hh: Tensor,
-        sizes: list[int],
+        sizes: list[int], keep: bool,
     ) -> Tensor:  # fmt: skip
         B, H = h.shape
         room, W_rz, U_n = buffer(h, len(rows)), W_hh[: 2 * H].t(), W_hh[2 * H :].t()
         gates, n = _from_inputs(rows, W_ih, b_ih + b_hh, 2 * H)
-        kept = torch.empty_like(n)  # r ⊙ h
         states = room.split_with_sizes([B, *sizes])
-        views = (gates, *gates.chunk(2, 1), kept, n)
+        squashed = gates if keep else gates.new_empty(B, 2 * H)
+        kept = n.new_empty(len(squashed), H)  # r ⊙ h
         steps = zip(
-            before_each(states, sizes), states[1:], *(v.split_with_sizes(sizes) for v in views), strict=True
-        )
-        for before, state, rz, r, z, kept_t, n_t in steps:
-            rz.addmm_(before, W_rz).sigmoid_()
+            before_each(states, sizes), states[1:], gates.split_with_sizes(sizes), n.split_with_sizes(sizes),
+            *(each_step(v, sizes, keep) for v in (squashed, *squashed.chunk(2, 1), kept)), strict=True,
+        )  # fmt: skip
+        for before, state, given, n_t, rz, r, z, kept_t in steps:
+            torch.addmm(given, before, W_rz, out=rz).sigmoid_()
             n_t.addmm_(torch.mul(r, before, out=kept_t), U_n).tanh_()
             torch.lerp(n_t, before, z, out=state)
         ctx.save_for_backward(rows, W_ih, W_hh, room, gates, kept, n)
@@ -184,5 +190,6 @@ class _Before(torch.autograd.Function):
             W_hh_bar,
             b,
             b.clone(),
+            None,
             None,
         )

@@ -55,6 +55,11 @@ def buffer(start: Tensor, N: int) -> Tensor:
     return room
 
 
+def each_step(room: Tensor, sizes: Sequence[int], keep: bool) -> Sequence[Tensor]:
+    """The rows of every step: of (N, H) each its own, or of (B, H), where nothing is kept, the same again."""
+    return room.split_with_sizes(list(sizes)) if keep else [going_on(room, size) for size in sizes]
+
+
 def before_each(states: Sequence[Tensor], sizes: Sequence[int]) -> list[Tensor]:
     """The state each step starts from, (size, H), out of those before the first and after every step."""
     return [going_on(state, size) for state, size in zip(states, sizes, strict=False)]

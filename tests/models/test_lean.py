@@ -166,3 +166,13 @@ def test_the_graph_does_not_grow_with_time(kind: str) -> None:
         return len(seen)
 
     assert nodes(3) == nodes(50)
+
+
+@each_kind
+@pytest.mark.parametrize("lengths", [None, [3, 7, 0, 5, 7]])
+def test_without_gradients_the_answer_is_the_same(kind: str, lengths: list[int] | None) -> None:
+    net, x = fresh(kind, 2, bidirectional=True), torch.randn(5, 7, D, dtype=torch.float64)
+    with torch.no_grad():
+        found = flat(net(x, None, "lean", lengths))
+    for own, right in zip(found, flat(net(x, None, "lean", lengths)), strict=True):
+        torch.testing.assert_close(own, right, rtol=0, atol=1e-14)
