@@ -111,7 +111,7 @@ def _loop(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool) ->
         scores = torch.stack([query @ keys[first + s] for s in pairs])
         if bias is not None:
             scores = scores + bias[b, head, t, pairs]
-        outputs.append(scores.softmax(0) @ torch.stack([values[first + s] for s in pairs]))
+        outputs.append(torch.stack([values[first + s] for s in pairs], 1) @ scores.softmax(0))
     return torch.stack(outputs).view(B, n, T, e)
 
 
