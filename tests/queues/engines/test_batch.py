@@ -148,12 +148,12 @@ def test_closing_without_draining_refuses_who_runs_and_who_waits():
     engine = ContinuousBatchEngine(FakeModel(64, 4, before=gate), 2)
     tickets = [engine.submit(Request((1,), 9)) for _ in range(4)]
     gate.reached.wait(30)
-    closer = threading.Thread(target=engine.close, kwargs={"drain": False})
+    closer = threading.Thread(target=engine.close, kwargs={"drain": False}, daemon=True)
     closer.start()
     while not engine._abandoned:
         pass
     gate.open.set()
-    closer.join()
+    closer.join(30)
     assert [ticket.error.reason for ticket in tickets] == ["closed"] * 4
     assert engine._cache.free == 64
 

@@ -73,12 +73,12 @@ def test_closing_without_draining_refuses_all_but_what_is_complete():
     engine = SerialEngine(held)
     tickets = [engine.submit(ask()) for _ in range(3)]
     held.begun.wait(30)
-    closer = threading.Thread(target=engine.close, kwargs={"drain": False})
+    closer = threading.Thread(target=engine.close, kwargs={"drain": False}, daemon=True)
     closer.start()
     while not engine._abandoned:
         pass
     held.go.set()
-    closer.join()
+    closer.join(30)
     assert [ticket.error.reason for ticket in tickets] == ["closed"] * 3
     assert [ticket.tokens for ticket in tickets] == [1, 0, 0]
 

@@ -14,7 +14,7 @@ class Clock:
 def taking(line, *how):
     """A thread that takes from the line, and where it puts what it got."""
     got = []
-    thread = threading.Thread(target=lambda: got.append(line.take(*how)))
+    thread = threading.Thread(target=lambda: got.append(line.take(*how)), daemon=True)
     thread.start()
     return thread, got
 
@@ -44,7 +44,7 @@ def test_a_batch_waits_until_it_is_full():
     thread, got = taking(line, 2, math.inf)
     assert thread.is_alive()
     line.put(2)
-    thread.join()
+    thread.join(30)
     assert got == [[1, 2]]
 
 
@@ -63,7 +63,7 @@ def test_a_closed_line_gives_what_it_has_and_then_nothing():
     line = filled(1)
     waiting = taking(line, 8, math.inf)
     line.close()
-    waiting[0].join()
+    waiting[0].join(30)
     assert waiting[1] == [[1]]
     assert line.take(8, math.inf) == []
 
@@ -73,5 +73,5 @@ def test_an_empty_line_lets_nobody_go_until_it_is_closed():
     thread, got = taking(line)
     assert thread.is_alive()
     line.close()
-    thread.join()
+    thread.join(30)
     assert got == [[]]

@@ -18,7 +18,7 @@ def test_tokens_can_be_read_while_they_come_and_again_afterwards():
             came.append(token)
             asked.set()
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     one.push("a", 2.0)
     assert asked.wait(10)
@@ -26,7 +26,7 @@ def test_tokens_can_be_read_while_they_come_and_again_afterwards():
     assert not one.done()
     one.push("b", 3.0)
     one.end(4.0)
-    reader.join()
+    reader.join(30)
     assert came == list(one) == one.result() == ["a", "b"]
     assert (one.token_times, one.first_token, one.finish) == ([2.0, 3.0], 2.0, 4.0)
 
