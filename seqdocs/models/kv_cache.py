@@ -100,10 +100,8 @@ class WindowCache:
         self.length += k.shape[2]
         k, v = torch.cat((self.keys, k), 2), torch.cat((self.values, v), 2)
         first = max(0, k.shape[2] - (self.window - 1))
-        self.keys, self.values = (
-            k[:, :, first:].clone(),
-            v[:, :, first:].clone(),
-        )  # a view would keep all alive
+        # A view would keep all that was read alive.
+        self.keys, self.values = k[:, :, first:].clone(), v[:, :, first:].clone()
         return k, v
 
 
