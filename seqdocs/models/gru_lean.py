@@ -61,8 +61,9 @@ def _from_inputs(rows: Tensor, W_ih: Tensor, b: Tensor, width: int) -> tuple[Ten
     """Products of all inputs: those of r and z in the first columns of (N, width), those of n, (N, H)."""
     H = len(b) // 3
     gates = rows.new_empty(len(rows), width)
-    gates[:, : 2 * H] = product(rows, W_ih[: 2 * H], b[: 2 * H])
-    return gates, product(rows, W_ih[2 * H :], b[2 * H :])
+    total = product(rows, W_ih, b)
+    gates[:, : 2 * H] = total[:, : 2 * H]
+    return gates, total[:, 2 * H :].contiguous()
 
 
 class _After(torch.autograd.Function):
