@@ -36,8 +36,7 @@ from seqdocs.models import masks
 from seqdocs.models.alibi import alibi_bias, alibi_slopes
 from seqdocs.models.kv_cache import Cache, KVCache, WindowCache
 from seqdocs.models.multi_head import MultiHeadAttention
-from seqdocs.models.positional import places
-from seqdocs.models.rotary import Layout, rotary_angles, rotate
+from seqdocs.models.rotary import Layout, rotary
 from seqdocs.models.scaled_dot_product import Method, attention
 
 Distance = Literal["none", "rotary", "alibi"]
@@ -113,10 +112,9 @@ class CausalSelfAttention(MultiHeadAttention):
         """
         q, k, v = self.project(x)
         filler = None if cache is None else cache.filler
-        if self.distance == "rotary":
+        if self.distance == "rotary":  # from the first place, filler or not: only distances will count
             start = 0 if cache is None else cache.length
-            cos, sin = self._angles(q, start, filler)
-            q, k = rotate(q, cos, sin, layout=self.layout), rotate(k, cos, sin, layout=self.layout)
+            q, k = rotary(q, start, layout=self.layout), rotary(k, start, layout=self.layout)
         end = x.shape[1]
         if cache is not None:
             k, v = cache.extend(k, v)  # keys are kept as they were turned
@@ -148,9 +146,3 @@ class CausalSelfAttention(MultiHeadAttention):
             return seen
         bias = alibi_bias(alibi_slopes(self.heads).to(q), T, S)
         return bias if seen is None else bias.masked_fill(~seen, -math.inf)
-
-    def _angles(self, q: Tensor, start: int, filler: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Cosine and sine for the positions of the queries, (T, d/2), or (B, 1, T, d/2) with a filler."""
-        positions = places(q.shape[2], start, filler, q.device)
-        cos, sin = rotary_angles(positions if filler is None else positions[:, None], q.shape[3])
-        return cos.to(q), sin.to(q)
