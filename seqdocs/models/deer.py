@@ -102,7 +102,7 @@ def _iterate(
     change = float("inf")
     for iteration in range(1, limit + 1):
         found = improve(guess)
-        # Steps whose past is still wrong may overflow, and what overflowed spreads; a zero there is a new guess.
+        # Steps whose past is still wrong may overflow, and that spreads; a zero there is a new guess.
         found = torch.where(found.isfinite(), found, torch.zeros_like(found))
         scale = found.abs().max().clamp(min=torch.finfo(found.dtype).tiny)
         change = float((found - guess).abs().max() / scale)

@@ -103,7 +103,9 @@ def _chunks(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, S: Tensor, *, L: int)
     """All pairs within a chunk of L steps, the state between chunks."""
     T, V = q.shape[2], v.shape[3]
     # Filled up at the end with steps that write nothing and forget nothing: the last state is the true one.
-    q, k, v, gate = (F.pad(x, (0, 0, 0, -T % L)).reshape(*x.shape[:2], -1, L, x.shape[3]) for x in (q, k, v, gate))
+    q, k, v, gate = (
+        F.pad(x, (0, 0, 0, -T % L)).reshape(*x.shape[:2], -1, L, x.shape[3]) for x in (q, k, v, gate)
+    )
     since_start = gate.cumsum(3)  # (B, n, T/L, L, K): log of what a step keeps of the chunk's first state
     whole = since_start[..., -1:, :]
     ends = (torch.exp(whole - since_start) * k).mT @ v  # what each chunk leaves by itself, (B, n, T/L, K, V)

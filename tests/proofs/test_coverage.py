@@ -13,7 +13,7 @@ CLOCKS = 500
 
 
 def intervals(draw: Random) -> Iterator[tuple[float, tuple[float, float]]]:
-    """The true ratio and its interval: every kind of disturbance, quiet and noisy, sampled little and much."""
+    """The true ratio and its interval, for every kind of disturbance, quiet and noisy."""
     for number in range(CLOCKS):
         ratio, noise = draw.uniform(0.5, 2.0), 10 ** draw.uniform(-2.3, -1.0)
         effort = Effort(10 ** draw.uniform(-2.3, -1.7), 15, draw.choice((0.3, 1.0, 5.0)))

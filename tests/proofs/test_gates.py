@@ -280,13 +280,7 @@ def test_ci_runs_everything(tmp_path: Path) -> None:
     assert run_ci(tmp_path, "no such step") == (0, STEPS)
 
 
-# pip may fail where a network is asked for, and then nothing of what follows `&&` has run
-PIP = pytest.param(
-    STEPS[1], marks=pytest.mark.xfail(reason=".ci/run: `set -e` does not see the first half of `&&`")
-)
-
-
-@pytest.mark.parametrize("step", [STEPS[0], PIP, *STEPS[2:]])
+@pytest.mark.parametrize("step", STEPS)
 def test_ci_stops_where_something_fails(step: str, tmp_path: Path) -> None:
     status, calls = run_ci(tmp_path, step)
     assert status == 3
