@@ -50,7 +50,7 @@ def test_no_more_than_the_limit_take_turns():
     with EventLoopEngine(serve, at_once=2) as engine:
         tickets = [engine.submit(n) for n in range(7)]
     assert [ticket.result() for ticket in tickets] == [[n, n] for n in range(7)]
-    assert max(most) == 2
+    assert max(most) <= 2
 
 
 def test_a_loop_with_no_turn_is_refused():
