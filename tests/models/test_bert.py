@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from seqdocs.models.bert import Bert, load_bert, mean_pool
+from seqdocs.models.normalisation import LayerNorm
 from tests.models.agreement import assert_batch_permutes, assert_repeats, assert_same
 
 V, D, n, H, CONTEXT = 13, 8, 4, 12, 64
@@ -153,6 +154,10 @@ def test_names_may_begin_with_bert_and_the_dtype_is_that_of_the_weights():
     prefixed = load_bert({f"bert.{k}": v for k, v in theirs().items()} | {"cls.bias": torch.zeros(1)}, n)
     assert all(torch.equal(a, b) for a, b in zip(plain.parameters(), prefixed.parameters(), strict=True))
     assert load_bert({k: v.float() for k, v in theirs().items()}, n).tokens.weight.dtype == torch.float32
+
+
+def test_epsilon_is_berts_and_not_torchs():
+    assert {module.eps for module in NET.modules() if isinstance(module, LayerNorm)} == {1e-12}
 
 
 def test_all_weights_but_the_poolers_are_taken():

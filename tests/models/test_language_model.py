@@ -133,6 +133,11 @@ def test_prompts_of_different_lengths_decode_as_they_would_alone(option: str) ->
 
 
 @each_option
+def test_no_token_gives_no_logits(option: str) -> None:
+    assert model(**OPTIONS[option])(prompt(5, 0)).shape == (5, 0, 11)
+
+
+@each_option
 def test_no_option_lets_a_later_token_change_earlier_logits(option: str) -> None:
     net, tokens = model(**OPTIONS[option]), prompt(1, 8)
     changed = tokens.clone()
@@ -150,6 +155,17 @@ def test_order_matters_to_every_option_unless_it_has_one_block_and_no_positions(
         net = model(layers=layers, **kept)
         one, other = (net(torch.tensor([order]))[:, -1] for order in ([1, 2, 3], [2, 1, 3]))
         assert torch.allclose(one, other, rtol=0, atol=1e-12) == blind
+
+
+def test_options_reach_every_block() -> None:
+    norms = [name for name, _ in model(norm="rms").named_parameters() if "norm" in name]
+    assert len(norms) == 2 * 2 + 1 and all(name.endswith("weight") for name in norms)
+    net, tokens = model(norm="rms", positions="none"), prompt(2, 3)
+    x = net.tokens(tokens)
+    root = x.square().mean(-1, keepdim=True).add(1e-5).sqrt()
+    torch.testing.assert_close(net.blocks[0].norm1(x), x / root * net.blocks[0].norm1.weight)
+    _, cache = model(key_value_heads=1).prefill(tokens)
+    assert [layer.keys.shape[1] for layer in cache] == [1, 1]
 
 
 @pytest.mark.parametrize("positions", ["sinusoidal", "rotary", "alibi", "none"])

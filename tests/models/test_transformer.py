@@ -108,13 +108,19 @@ def test_stacks_are_torchs_and_pre_norm_ends_with_a_norm(norm_first, activation)
     layer = theirs(torch.nn.TransformerDecoderLayer, norm_first, activation)
     decoder = shaken(torch.nn.TransformerDecoder(layer, 2, last()))
     options = {"norm_first": norm_first, "activation": activation, "eps": 0.03}
+    seen = padding(torch.tensor([7, 1, 3, 2, 6]), 7)
+    hidden = ~seen[:, 0, 0]
     compare(
         Encoder(D, n, H, 3, **options).double(), encoder,
         lambda net, x: net(x), lambda net, x: net(x), [draw(5, 7, D)],
     )  # fmt: skip
     compare(
-        Decoder(D, n, H, 2, **options).double(), decoder, lambda net, x, memory: net(x, memory),
-        lambda net, x, memory: net(x, memory, ~causal(7)), [draw(5, 7, D), draw(5, 3, D)],
+        Decoder(D, n, H, 2, **options).double(), decoder,
+        lambda net, x, memory: net(x, memory, seen[:, :, :, :7], seen[:, :, :, :3]),
+        lambda net, x, memory: net(
+            x, memory, ~causal(7), tgt_key_padding_mask=hidden, memory_key_padding_mask=hidden[:, :3]
+        ),
+        [draw(5, 7, D), draw(5, 3, D)],
     )  # fmt: skip
 
 
