@@ -74,13 +74,19 @@ def training_step(net, x):
 # All models are timed in one run, in random order, round after round; each point is the median.
 
 
-def slope(lengths, medians):
-    """Exponent of the growth between the last two lengths: 1 is linear, 2 is quadratic."""
-    before, after = medians[-2:]
-    ratios = [
-        after[end] / before[other] for end, other in (("value", "value"), ("low", "high"), ("high", "low"))
-    ]
-    middle, low, high = (math.log(ratio) / math.log(lengths[-1] / lengths[-2]) for ratio in ratios)
+def growth(name, lengths, width, batch, device):
+    """Exponent of the growth of a training step with the last two lengths: 1 is linear, 2 is quadratic.
+
+    Both lengths are timed in the same rounds, so that a busy moment slows both.
+    """
+    net = models(width, device)[name]
+    calls = {
+        str(length): functools.partial(training_step, net, torch.randn(batch, length, width, device=device))
+        for length in lengths[-2:]
+    }
+    ratio = compare(calls, agree=False, max_seconds=2.0, threads=1)["times"][str(lengths[-1])]["ratio"]
+    ends = (math.log(ratio[end]) / math.log(lengths[-1] / lengths[-2]) for end in ("value", "low", "high"))
+    middle, low, high = ends
     return quantity(middle, "", low, high)
 
 
@@ -114,7 +120,7 @@ def speed(device, lengths=(16, 64, 256, 1024), width=64, batch=4):
         for mode, rows in medians.items()
     }
     speedup = {name: timed["speedup"] for name, timed in times.items()}  # of the last: training, longest
-    slopes = {name: slope(lengths, row) for name, row in medians["training"].items()}
+    slopes = {name: growth(name, lengths, width, batch, device) for name in ("Elman RNN", "self-attention")}
     rows = []
     for name in nets:
         if name != "self-attention":

@@ -1,6 +1,6 @@
 r"""Beam search: keep the W likeliest beginnings, continue each, keep the W likeliest again.
 
-Letters: W width of the beam · V vocabulary · N new tokens · y a continuation, |y| its length.
+Letters: W width of the beam · V vocabulary · N new tokens · y a continuation, ``|y|`` its length.
 
 ::
 
@@ -13,12 +13,12 @@ likeliest text, which is right where one answer is meant (translation) and dull 
 The length penalty lp matters: log P falls with every token, so without one the shortest answer wins.
 
 - :func:`no_penalty`: lp = 1. W = 1 is then exactly greedy.
-- :func:`mean_penalty`: lp = |y|, the mean log-probability of a token.
-- :func:`wu_penalty`: lp = ((5 + |y|) / 6)^α, of Google's translator.
+- :func:`mean_penalty`: lp = ``|y|``, the mean log-probability of a token.
+- :func:`wu_penalty`: lp = ``((5 + |y|) / 6)^α``, of Google's translator.
 
 Conventions: the W best continuations of all are kept at each step; one that ends with the stop token leaves
-the beam as an answer, and its place is *not* given to another. The stop token counts in |y|. The search ends
-when the beam is empty or at N tokens, and then all that is left are answers too.
+the beam as an answer, and its place is *not* given to another. The stop token counts in ``|y|``. The search
+ends when the beam is empty or at N tokens, and then all that is left are answers too.
 
 >>> import torch
 >>> from seqdocs.models.language_model import CausalLM

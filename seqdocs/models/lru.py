@@ -10,8 +10,8 @@ Letters: B batch · T time · D input · N states (complex) · O output · λ wh
 
 An RNN without its squashing, in the coordinates in which its matrix is diagonal; those are complex. A real
 decay can only fade; a complex one also turns, so a state can count and oscillate. Three things make it train
-on long sequences: no ν makes it explode, |λ| starts close to 1 (a ring), and γ keeps the size of a state the
-same however slowly it fades: white noise of variance one gives it a variance of one.
+on long sequences: no ν makes it explode, ``|λ|`` starts close to 1 (a ring), and γ keeps the size of a state
+the same however slowly it fades: white noise of variance one gives it a variance of one.
 
 Conventions: only the real part of the output, without the factor 2 of S4D. γ is a parameter, ``log_gamma``,
 which starts at its formula. D = O for the skip, so there is none if O is another.
@@ -43,7 +43,7 @@ class LRU(nn.Module):
         input_size: D.
         state_size: N.
         output_size: O; D if omitted.
-        ring: the smallest and the largest fresh |λ|, uniform on the area between the two circles.
+        ring: the smallest and the largest fresh ``|λ|``, uniform on the area between the two circles.
         max_phase: the fresh θ are uniform between 0 and this.
 
     Raises:

@@ -54,7 +54,7 @@ def rotation(A: Tensor) -> Tensor:
 
 
 def modrelu(z: Tensor, b: Tensor) -> Tensor:
-    """sign(z) · max(|z| + b, 0), number by number; ``b`` broadcasts."""
+    """``sign(z) · max(|z| + b, 0)``, number by number; ``b`` broadcasts."""
     return torch.sign(z) * torch.relu(z.abs() + b)
 
 

@@ -28,7 +28,7 @@ class BlockModel(Protocol):
 
 
 class BatchEngine(Engine[Request]):
-    """What batching engines share; they differ in who may join when, :meth:`_joining`.
+    """What batching engines share; they differ in who may join when, ``_joining``.
 
     An exception in the model is asked whose it is: the readings of the step are tried again, each alone, and
     those that fail alone get it.
