@@ -105,10 +105,8 @@ class CausalLM(nn.Module):
             self.positions = LearnedPositions(context, width)
         elif positions == "sinusoidal":
             self.positions = SinusoidalPositions()
-        attention = partial(
-            CausalSelfAttention, width, heads, key_value_heads, distance=distance, window=window
-        )
-        self.blocks = nn.ModuleList(Block(width, attention(), make_norm) for _ in range(layers))
+        reader = partial(CausalSelfAttention, width, heads, key_value_heads, distance=distance, window=window)
+        self.blocks = nn.ModuleList(Block(width, reader(), make_norm) for _ in range(layers))
         self.norm = make_norm(width)
         self.head = nn.Linear(width, vocabulary, bias=False)
         for module in self.modules():
