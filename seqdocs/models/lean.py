@@ -15,7 +15,7 @@ torch.func does not see into it, and it writes in place, so that :func:`seqdocs.
 refuses it: the loop stays the default.
 
 Source: Appleyard, Kočiský & Blunsom, "Optimizing performance of recurrent neural networks on GPUs", 2016,
-sections 3.1 and 3.3, https://arxiv.org/abs/1604.01946
+https://arxiv.org/abs/1604.01946
 """
 
 from collections.abc import Sequence

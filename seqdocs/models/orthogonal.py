@@ -23,7 +23,7 @@ modReLU does nothing and the network is linear.
 True
 
 Sources: Arjovsky, Shah & Bengio, "Unitary evolution recurrent neural networks", ICML 2016,
-https://arxiv.org/abs/1511.06464 (modReLU, section 4.5, there for complex states); Lezcano-Casado &
+https://arxiv.org/abs/1511.06464 (modReLU, there for complex states); Lezcano-Casado &
 Martínez-Rubio, "Cheap orthogonal constraints in neural networks: a simple parametrization of the orthogonal
 and unitary group", ICML 2019, https://arxiv.org/abs/1901.08428 (the exponential).
 """
