@@ -1,7 +1,7 @@
 """What a reader of a streamed answer feels: when it begins, and how steadily it goes on.
 
-Seconds, of a trace that knows the times of its tokens. They tell different faults apart: a long line delays the
-first token, a crowded batch slows all others, and a long prompt that cuts in shows as one long gap.
+Seconds, of a trace that knows the times of its tokens. They tell different faults apart: a long line delays
+the first token, a crowded batch slows all others, and a long prompt that cuts in shows as one long gap.
 """
 
 from __future__ import annotations
