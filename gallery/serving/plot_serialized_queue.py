@@ -126,7 +126,7 @@ def exponential_fit(x, y):
 
 
 @experiment(small={"tokens": 2, "requests": 20, "repeats": 2}, seconds=120, memory_gb=2)
-def depth(device, *, tokens=16, load=1.5, requests=120, repeats=5):
+def depth(device, *, tokens=16, load=1.5, requests=120, repeats=15):
     """Wait against number ahead, in an overloaded engine; several runs, each from an empty line."""
     with SerialEngine(server(device)) as engine:
         service = statistics.median(alone(engine, tokens))
