@@ -33,6 +33,7 @@ class _Group:
 
     rows: Tensor  # which of the N tokens, (G, C)
     blocks: Tensor  # of each sequence, filled up with block 0, (G, most blocks)
+    depth: int  # how much of a block is looked at: all of it, unless none of them fills its first
     seen: Tensor  # which positions each token may read, (G, 1, C, S)
 
 
@@ -117,7 +118,9 @@ class PagedModel:
         o = torch.empty_like(q)
         for group in step.groups:
             asked = q[group.rows].transpose(1, 2)  # (G, n, C, d)
-            held, told = (_gather(memory, group.blocks, attention.heads) for memory in (keys, values))
+            held, told = (
+                _gather(memory[:, : group.depth], group.blocks, attention.heads) for memory in (keys, values)
+            )
             heard = F.scaled_dot_product_attention(asked, held, told, attn_mask=group.seen)
             o[group.rows] = heard.transpose(1, 2)
         return attention.join(o.transpose(0, 1)[None])
@@ -148,8 +151,10 @@ def _group(members: list[tuple[int, Reading]], C: int, size: int, device: torch.
         torch.tensor(column, device=device)[:, None] + torch.arange(C, device=device)
         for column in ([first for first, _ in members], [one.start for _, one in members])
     )
-    positions = torch.arange(width * size, device=device)
-    return _Group(rows, torch.tensor(filled, device=device), positions <= starts[:, None, :, None])
+    depth = min(size, max(one.start for _, one in members) + C)
+    positions = torch.arange(width * depth, device=device)
+    seen = positions <= starts[:, None, :, None]
+    return _Group(rows, torch.tensor(filled, device=device), depth, seen)
 
 
 def _gather(memory: Tensor, blocks: Tensor, n: int) -> Tensor:

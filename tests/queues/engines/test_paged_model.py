@@ -36,10 +36,11 @@ def next_token(model, tokens):
     return int(model(torch.tensor([tokens]))[0, -1].argmax())
 
 
+@pytest.mark.parametrize("size", [3, 32])  # in blocks, and contiguous
 @pytest.mark.parametrize("options", KINDS)
-def test_any_mix_of_sequences_reads_what_each_reads_alone(options):
+def test_any_mix_of_sequences_reads_what_each_reads_alone(options, size):
     model = language_model(**options)
-    paged = PagedModel(model, blocks=30, block_size=3)
+    paged = PagedModel(model, blocks=30, block_size=size)
     order = random.Random(1).sample(range(30), 30)
     mixes = [prompt(length, length) for length in (1, 2, 7, 7, 13)]
     blocks = [order[6 * n : 6 * n + 6] for n in range(5)]
