@@ -117,7 +117,7 @@ class Experiment:
             "device": device,
             "slug": machine.slug(device),
             "machine": machine.facts(device, own if own.is_dir() else Path.cwd()),
-            "versions": machine.versions(),
+            "versions": machine.versions(self.options.packages),
             "data": hashes(files),
             "code": "",  # only a stored record is compared with code
             "key": "",
@@ -136,7 +136,7 @@ def experiment(
 
     Args:
         function: the function, when the decorator is used without parentheses.
-        options: ``small``, ``seconds``, ``memory_gb``, ``devices`` and ``data``, see
+        options: ``small``, ``seconds``, ``memory_gb``, ``devices``, ``data`` and ``packages``, see
             :class:`seqdocs.bench.options.Options`. The build reads them from the script's text, so each is
             a literal.
 

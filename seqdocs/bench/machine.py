@@ -14,6 +14,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -77,10 +78,13 @@ def _memory() -> int | None:
         return None
 
 
-def versions() -> dict[str, str]:
-    """Return the versions that are part of a record's key; read from the metadata, nothing is imported."""
+def versions(packages: Iterable[str] = ()) -> dict[str, str]:
+    """Return the versions that are part of a record's key: of Python, torch, numpy and the packages it names.
+
+    They are read from the metadata, nothing is imported; what is not installed is ``absent``.
+    """
     found = {"python": platform.python_version()}
-    for name in ("torch", "numpy"):
+    for name in ("torch", "numpy", *packages):
         try:
             found[name] = version(name)
         except PackageNotFoundError:

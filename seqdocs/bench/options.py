@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,11 +17,12 @@ class Options:
     ``small`` are other values of some parameters, with which it takes a second or two, for tests.
     ``seconds`` and ``memory_gb`` (10⁹ bytes that its process has for itself) limit its run in the build.
     ``devices`` says where it can run. ``data`` are the files it reads: names or globs relative to the
-    checkout (see :mod:`seqdocs.bench.data`).
+    checkout (see :mod:`seqdocs.bench.data`). ``packages`` are other distributions whose versions
+    decide what it finds: when one is new, or absent no longer, it is measured again.
 
     Raises:
         ValueError: if a limit is not positive, or a device is unknown, or ``small`` is no dict with string
-            keys, or ``data`` is no tuple of paths inside of the checkout.
+            keys, or ``data`` is no tuple of paths inside of the checkout, or ``packages`` none of names.
     """
 
     small: Mapping[str, Any] = field(default_factory=dict)
@@ -28,6 +30,7 @@ class Options:
     memory_gb: float = 4.0
     devices: tuple[str, ...] = DEVICES
     data: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name in ("seconds", "memory_gb"):
@@ -44,6 +47,13 @@ class Options:
             raise ValueError(f"`devices` is {self.devices!r}; it must be a tuple of {' and '.join(DEVICES)}")
         if not isinstance(self.data, (tuple, list)) or not all(map(_is_inside, self.data)):
             raise ValueError(f"`data` is {self.data!r}; it must be a tuple of paths relative to the checkout")
+        if not isinstance(self.packages, (tuple, list)) or not all(map(_is_name, self.packages)):
+            raise ValueError(f"`packages` is {self.packages!r}; it must be a tuple of names of distributions")
+
+
+def _is_name(name: object) -> bool:
+    """Whether this can be the name of a distribution."""
+    return isinstance(name, str) and bool(re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?", name))
 
 
 def _is_inside(pattern: object) -> bool:

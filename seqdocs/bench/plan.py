@@ -57,7 +57,8 @@ class Case:
 
     def key(self, device: str) -> str:
         """Return the key of its record on a device of this machine."""
-        return key_of(self.code, versions=machine.versions(), device=machine.fingerprint(device))
+        versions = machine.versions(self.declared.options.packages)
+        return key_of(self.code, versions=versions, device=machine.fingerprint(device))
 
 
 @dataclass(frozen=True)

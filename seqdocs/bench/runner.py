@@ -110,7 +110,7 @@ def measure(case: Case, device: str, store: Store, log: Path, tick: Callable[[fl
         "device": device,
         "slug": machine.slug(device),
         "machine": machine.facts(device, case.root),
-        "versions": machine.versions(),
+        "versions": machine.versions(options.packages),
         "data": case.data,
         "code": case.code,
         "key": case.key(device),

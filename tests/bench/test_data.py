@@ -176,6 +176,12 @@ def test_data_is_a_tuple_of_paths_inside_of_the_checkout(data):
         Options(data=data)
 
 
+@pytest.mark.parametrize("packages", ["transformers", ("",), ("a b",), (3,), ("a==1",)])
+def test_packages_are_a_tuple_of_names(packages):
+    with pytest.raises(ValueError, match="it must be a tuple of names of distributions"):
+        Options(packages=packages)
+
+
 @pytest.mark.parametrize(
     ("name", "mode", "refused"),
     [

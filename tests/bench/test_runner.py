@@ -386,8 +386,22 @@ def test_a_key_follows_versions_and_device(toy, monkeypatch):
     keys = [case.key("cpu")]
     monkeypatch.setattr(machine, "threads", lambda: 99)
     keys.append(case.key("cpu"))
-    monkeypatch.setattr(machine, "versions", lambda: {"torch": "9"})
+    monkeypatch.setattr(machine, "versions", lambda packages: {"torch": "9"})
     keys.append(case.key("cpu"))
+    assert len(set(keys)) == 3
+
+
+def test_a_key_follows_the_packages_that_the_experiment_names(toy, monkeypatch):
+    keys = [cases(toy)[0][0].key("cpu")]
+    script = toy / "gallery/one/plot_alpha.py"
+    named = '@experiment(packages=("no-such-package",), small='
+    script.write_text(script.read_text("utf8").replace("@experiment(small=", named, 1), "utf8")
+    case = cases(toy)[0][0]
+    keys.append(case.key("cpu"))
+    known = machine.version
+    monkeypatch.setattr(machine, "version", lambda name: "1.0" if name == "no-such-package" else known(name))
+    keys.append(case.key("cpu"))
+    assert case.declared.options.packages == ("no-such-package",)
     assert len(set(keys)) == 3
 
 
