@@ -8,9 +8,11 @@ U_k = S_k − A_k: what request k leaves to the next one; negative when the serv
 It is a recurrence like that of a recurrent network, and looks as sequential. But each step is a map
 w ↦ max(a, w + b), and such maps compose into maps of the same kind: in the semiring that writes max for
 addition and + for multiplication the step is linear, so a scan evaluates all of it in O(log N) depth.
-Unrolled, it is a running sum minus its own running minimum, which is the fastest form on one processor:
-taken in stretches that fit a processor's cache, each beginning with the wait that the last one ended with, so
-that the sum never grows so large that its last digits are lost.
+Unrolled, it is a running sum minus its own running minimum.
+
+On a CPU both are taken in stretches that fit its cache, each beginning with the wait that the last one ended
+with: several times as fast, and no sum grows so large that its last digits are lost. A GPU, which has room
+for all steps at once, scans them at once.
 
 Sources: Lindley 1952, *Proceedings of the Cambridge Philosophical Society* 48(2); Blelloch 1990 (scans).
 """
@@ -102,10 +104,14 @@ def _loop(carried: Tensor) -> Tensor:
 
 
 def _scan(carried: Tensor) -> Tensor:
-    if len(carried) == 0:
-        return carried.clone()
-    floor, shift = associative_scan(then, (torch.zeros_like(carried), carried), dim=0)
-    return torch.maximum(floor, shift)  # the composed steps, applied to W_0 = 0
+    out, wait = torch.empty_like(carried), carried.new_zeros(())
+    size = max(1, len(carried)) if carried.is_cuda else STRETCH
+    for start in range(0, len(carried), size):
+        part = carried[start : start + size]
+        floor, shift = associative_scan(then, (torch.zeros_like(part), part), dim=0)
+        reached = torch.maximum(floor, shift + wait, out=out[start : start + size])  # the composed steps
+        wait = reached[-1]
+    return out
 
 
 def _cumulative(when: Tensor, work: Tensor) -> Tensor:

@@ -125,12 +125,12 @@ def test_ten_million_waits_take_two_seconds_and_far_less_than_events(proven):
     rates["loop"] = few / best(lambda: lindley.waits(when[:few], work[:few], "loop"), 5)
     rates["heap"] = few / best(lambda: multiserver.waits(when[:few], work[:few], 8, "heap"), 5)
     proven("customers per second: " + ", ".join(f"{name} {rate:,.0f}" for name, rate in rates.items()))
-    for name in ("cumulative", "scan"):
+    for name, seconds in took.items():
         ratios = [f"{rates[name] / rates[other]:.0f} times {other}'s rate" for other in ("ciw", "simpy")]
-        proven(f"{name}: 10⁷ customers in {took[name]:.2f} s, " + ", ".join(ratios))
-    assert took["cumulative"] <= 2
-    assert rates["cumulative"] >= 200 * rates["ciw"]
-    assert rates["cumulative"] >= 50 * rates["simpy"]
+        proven(f"{name}: 10⁷ customers in {seconds:.2f} s, " + ", ".join(ratios))
+        assert seconds <= 2
+        assert rates[name] >= 200 * rates["ciw"]
+        assert rates[name] >= 50 * rates["simpy"]
 
 
 MEMORY = """
