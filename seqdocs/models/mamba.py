@@ -35,6 +35,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs.models.causal_convolution import causal_convolution
 from seqdocs.models.selective_scan import SelectiveMethod, selective_scan
 
 SHORTEST, LONGEST = 0.001, 0.1  # of the fresh step sizes Δ
@@ -100,18 +101,12 @@ class Mamba(nn.Module):
         """
         window, h = self._checked(x, state)
         u, z = self.in_proj(x).chunk(2, dim=-1)
-        u, window = self._convolve(u, window)
+        u, window = causal_convolution(u, self.conv1d.weight, self.conv1d.bias, window)
+        u = F.silu(u)
         r, B, C = self.x_proj(u).split(self.sizes, dim=-1)
         delta = F.softplus(self.dt_proj(r))
         y, h = selective_scan(u, delta, -torch.exp(self.A_log), B, C, self.D, h, method=method)
         return self.out_proj(y * F.silu(z)), (window, h)
-
-    def _convolve(self, u: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
-        """The convolution and its squashing, (B, T, E), and the window for the next step."""
-        T = u.shape[1]
-        seen = torch.cat((window, u), dim=1)
-        mixed = self.conv1d(seen.mT).mT if T else u
-        return F.silu(mixed), seen[:, T:]
 
     def _checked(self, x: Tensor, state: MambaState | None) -> MambaState:
         """The state to begin with, having refused what does not fit."""

@@ -27,6 +27,7 @@ https://arxiv.org/abs/1611.01576
 import torch
 from torch import Tensor, nn
 
+from seqdocs.models.causal_convolution import causal_convolution
 from seqdocs.scan import Method, scan
 
 QRNNState = tuple[Tensor, Tensor]  # the last k - 1 inputs (B, k - 1, D), c (B, H)
@@ -69,12 +70,10 @@ class QRNN(nn.Module):
             ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         """
         window, c = self._checked(x, state)
-        T, rows = x.shape[1], self.conv.out_channels
-        seen = torch.cat((window, x), dim=1)
-        gates = self.conv(seen.mT).mT if T else x.new_zeros(len(x), 0, rows)
+        gates, window = causal_convolution(x, self.conv.weight, self.conv.bias, window)
         n, f, o = gates.chunk(3, dim=-1)
         cells = scan(torch.sigmoid(f), torch.sigmoid(-f) * torch.tanh(n), c, method=method)
-        return torch.sigmoid(o) * cells, (seen[:, T:], cells[:, -1] if T else c)
+        return torch.sigmoid(o) * cells, (window, cells[:, -1] if x.shape[1] else c)
 
     def _checked(self, x: Tensor, state: QRNNState | None) -> QRNNState:
         """The state to begin with, having refused what does not fit."""

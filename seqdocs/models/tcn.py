@@ -39,6 +39,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs.models.causal_convolution import causal_convolution
+
 TCNMethod = Literal["loop", "convolution"]
 TCNState = tuple[Tensor, ...]  # of each convolution its last (k - 1) d inputs, (B, (k - 1) d, channels)
 
@@ -110,7 +112,11 @@ class TCN(nn.Module):
         for block, residual in enumerate(self.residuals):
             u = x
             for number in (2 * block, 2 * block + 1):
-                u, window = _convolve(stack[number], u, state[number])
+                conv = stack[number]
+                u, window = causal_convolution(
+                    u, conv.weight, conv.bias, state[number], dilation=conv.dilation[0]
+                )
+                u = F.relu(u)
                 windows.append(window)
             x = F.relu(u + residual(x))
         return x, tuple(windows)
@@ -137,11 +143,3 @@ class TCN(nn.Module):
 def _reach(conv: nn.Conv1d) -> int:
     """How many steps before its own a convolution sees, (k - 1) d."""
     return (conv.kernel_size[0] - 1) * conv.dilation[0]
-
-
-def _convolve(conv: nn.Conv1d, x: Tensor, window: Tensor) -> tuple[Tensor, Tensor]:
-    """A causal convolution and its squashing, (B, T, H), and the window for the next step."""
-    T = x.shape[1]
-    seen = torch.cat((window, x), dim=1)
-    mixed = conv(seen.mT).mT if T else x.new_zeros(len(x), 0, conv.out_channels)
-    return F.relu(mixed), seen[:, T:]

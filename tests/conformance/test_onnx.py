@@ -14,13 +14,13 @@ import torch
 from torch import Tensor
 
 from seqdocs.models import masks
+from seqdocs.models.causal_convolution import causal_convolution
 from seqdocs.models.delta_rule import delta_rule
 from seqdocs.models.gated_linear_attention import gated_linear_attention
 from seqdocs.models.gru import GRU
 from seqdocs.models.kv_cache import KVCache
 from seqdocs.models.lstm import LSTM
 from seqdocs.models.lstm_variants import PeepholeLSTM
-from seqdocs.models.mamba import Mamba
 from seqdocs.models.normalisation import layer_norm, rms_norm
 from seqdocs.models.recurrent import Recurrent
 from seqdocs.models.rnn import RNN
@@ -33,7 +33,6 @@ pytestmark = pytest.mark.skipif(folder() is None, reason="the wheel onnx, up to 
 SOFTCAP = "attention: scores squashed by a soft cap"
 MODIFIED = "attention: probabilities multiplied before they are used"
 GATED_DELTA = "linear attention: a gate and the delta rule together"
-CONVOLUTION = "causal convolution on its own: ours is squashed, inside a block"
 
 # operator: (how its cases begin, the forms of ours that run them)
 OPERATORS = {
@@ -46,7 +45,7 @@ OPERATORS = {
     "RMSNormalization": (("rms_normalization",), ("formula", "fused")),
     "LayerNormalization": (("layer_normalization",), ("formula", "fused")),
     "LinearAttention": (("linear_attention",), ("loop", "chunked")),
-    "CausalConvWithState": (("causal_conv_with_state",), ("mamba",)),
+    "CausalConvWithState": (("causal_conv_with_state",), ("loop", "convolution")),
 }
 LEFT_OUT = {
     "attention_3d_softcap": SOFTCAP,
@@ -70,15 +69,6 @@ LEFT_OUT = {
     "linear_attention_gated_delta_mqa": GATED_DELTA,
     "linear_attention_no_past_explicit_zeros": GATED_DELTA,
     "linear_attention_prefill_with_past": GATED_DELTA,
-    "causal_conv_with_state_b1_c1_degenerate": CONVOLUTION,
-    "causal_conv_with_state_basic": CONVOLUTION,
-    "causal_conv_with_state_decode_step": CONVOLUTION,
-    "causal_conv_with_state_fp16": CONVOLUTION,
-    "causal_conv_with_state_kernel_size_one": CONVOLUTION,
-    "causal_conv_with_state_short_input_no_past_state": CONVOLUTION,
-    "causal_conv_with_state_with_bias": CONVOLUTION,
-    "causal_conv_with_state_with_bias_and_past_state": CONVOLUTION,
-    "causal_conv_with_state_with_past_state": CONVOLUTION,
 }
 TOLERANCE = {torch.float64: 1e-7, torch.float32: 1e-5, torch.float16: 2e-3}
 Answer = dict[int, Tensor]
@@ -231,16 +221,15 @@ def linear(vector: Vector, method: str) -> Answer:
 
 
 def convolved(vector: Vector, method: str) -> Answer:
-    """x, weight, bias, state, all (…, channels, T): the convolution at the entry of a Mamba block."""
+    """x, weight, bias, state, all (…, channels, T)."""
     x, weight = vector.given(0, 1)
-    channels, _, k = weight.shape
-    block = Mamba(channels, kernel_size=k, expand=1).to(x.dtype)
-    bias, past = vector.input(2), vector.input(3)
-    bias = torch.zeros(channels, dtype=x.dtype) if bias is None else bias
-    block.conv1d.load_state_dict({"weight": weight, "bias": bias})
-    window = x.new_zeros(len(x), k - 1, channels) if past is None else past.mT
-    y, window = block._convolve(x.mT, window)
-    return {0: y.mT, 1: window.mT}
+    past = vector.input(3)
+    window = None if past is None else past.mT
+    y, window = causal_convolution(x.mT, weight, vector.input(2), window, method=method)
+    squash = (
+        torch.nn.functional.silu if vector.attributes.get("activation", "none") != "none" else torch.clone
+    )
+    return {0: squash(y.mT), 1: window.mT}
 
 
 RUNNERS: dict[str, Callable[..., Answer]] = {
