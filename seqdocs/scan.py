@@ -12,7 +12,8 @@ Three methods, one answer up to rounding:
 
 - ``loop`` walks, as the formula reads. The reference.
 - ``parallel`` is the tree: fewest dependent operations.
-- ``chunked`` walks √T chunks side by side, twice: most work per operation, which is what a CPU likes.
+- ``chunked`` walks up to √T chunks side by side, twice: much work per operation, as a CPU likes it, but no
+  more than its cache holds. On a GPU with triton it is the kernel of :mod:`seqdocs.scan_triton`.
 
 >>> import torch
 >>> half = torch.full((1, 4, 1), 0.5)
@@ -36,6 +37,7 @@ from torch import Tensor
 
 Method = Literal["loop", "parallel", "chunked"]
 Elements = tuple[Tensor, ...]
+CACHED = 2**16  # numbers that one operation of a chunked walk handles of each tensor, at most
 
 
 def scan(
@@ -150,34 +152,53 @@ def _parallel(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
     return torch.addcmul(h, decay, h0.unsqueeze(1))
 
 
+def _steps(*sequences: Tensor, reverse: bool) -> list[Elements]:
+    """The steps of (…, T, D) tensors in walking order; all at once, since a slice costs as much as a product."""
+    steps = list(zip(*(x.unbind(-2) for x in sequences), strict=True))
+    return steps[::-1] if reverse else steps
+
+
 def _walk(a: Tensor, b: Tensor, h: Tensor, out: Tensor, reverse: bool) -> Tensor:
     """The loop again, along the last axis but one and into ``out``; returns the last state."""
-    T = b.shape[-2]
-    for t in reversed(range(T)) if reverse else range(T):
-        h = torch.addcmul(b[..., t, :], a[..., t, :], h, out=out[..., t, :])
+    for a_t, b_t, out_t in _steps(a, b, out, reverse=reverse):
+        h = torch.addcmul(b_t, a_t, h, out=out_t)
     return h
 
 
-def _chunked(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
+def _kernel(x: Tensor) -> Callable[[Tensor, Tensor, Tensor, Tensor, bool], None] | None:
+    """The kernel that does what follows here, where there is one for this tensor."""
+    if not x.is_cuda:
+        return None
+    from seqdocs import scan_triton
+
+    return scan_triton.chunked if scan_triton.takes(x) else None
+
+
+def _chunked(a: Tensor, b: Tensor, h0: Tensor, out: Tensor, reverse: bool) -> None:
+    """Solve into ``out``."""
+    if kernel := _kernel(b):
+        kernel(a, b, h0, out, reverse)
+        return
     B, T, D = b.shape
-    L = math.isqrt(T)  # steps in a chunk; T // L chunks, so both walks have about √T steps
-    h = torch.empty_like(b, memory_format=torch.contiguous_format)
+    chunks = min(math.isqrt(T), CACHED // max(B * D, 1))
+    if chunks < 2:  # one step is work enough
+        _walk(a, b, h0, out, reverse)
+        return
+    L = T // chunks  # steps of a chunk
+    rest = T - chunks * L
 
-    # The T % L steps that fill no chunk come first in walking order.
-    ragged, whole = (
-        (slice(T - T % L, T), slice(0, T - T % L)) if reverse else (slice(0, T % L), slice(T % L, T))
-    )
-    state = _walk(a[:, ragged], b[:, ragged], h0, h[:, ragged], reverse)
+    # The steps that fill no chunk come first in walking order.
+    ragged, whole = (slice(T - rest, T), slice(0, T - rest)) if reverse else (slice(0, rest), slice(rest, T))
+    state = _walk(a[:, ragged], b[:, ragged], h0, out[:, ragged], reverse)
 
-    # From here on (B, T // L, L, D): each operation advances all chunks by one step.
-    a, b, out = (x[:, whole].view(B, T // L, L, D) for x in (a, b, h))
+    # From here on (B, chunks, L, D): each operation advances all chunks by one step.
+    a, b, out = (x[:, whole].view(B, chunks, L, D) for x in (a, b, out))
 
     # First walk: what each chunk does as a whole, end = decay * start + end_from_zero.
-    decay = torch.ones_like(a[:, :, 0])
-    end = torch.zeros_like(b[:, :, 0])
-    for t in reversed(range(L)) if reverse else range(L):
-        decay.mul_(a[:, :, t])
-        torch.addcmul(b[:, :, t], a[:, :, t], end, out=end)
+    decay, end = torch.ones_like(a[:, :, 0]), torch.zeros_like(b[:, :, 0])
+    for a_t, b_t in _steps(a, b, reverse=reverse):
+        decay.mul_(a_t)
+        torch.addcmul(b_t, a_t, end, out=end)
 
     # The chunks' ends, one after the other; each is where the next chunk starts.
     ends = torch.empty_like(end)
@@ -187,7 +208,6 @@ def _chunked(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
 
     # Second walk, from the right starts.
     _walk(a, b, starts, out, reverse)
-    return h
 
 
 class _Scan(torch.autograd.Function):
@@ -195,7 +215,11 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def forward(a: Tensor, b: Tensor, h0: Tensor, method: Method, reverse: bool) -> Tensor:
-        return (_parallel if method == "parallel" else _chunked)(a, b, h0, reverse)
+        if method == "parallel":
+            return _parallel(a, b, h0, reverse)
+        h = torch.empty_like(b, memory_format=torch.contiguous_format)
+        _chunked(a, b, h0, h, reverse)
+        return h
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
@@ -211,16 +235,24 @@ class _Scan(torch.autograd.Function):
         else:
             first, but_first, last, but_last = slice(0, 1), slice(1, None), slice(-1, None), slice(0, -1)
 
-        def join(early: Tensor, late: Tensor) -> Tensor:
-            return torch.cat((late, early) if ctx.reverse else (early, late), dim=1)
-
         a, G_last = a.conj(), grad[:, last]
-        G_early = scan(
-            a[:, but_first], grad[:, but_last], G_last[:, 0], method=ctx.method, reverse=not ctx.reverse
-        )
-        G = join(G_early, G_last)
-        h_before = join(h0[:, None], h[:, but_last])
-        return G * h_before.conj(), G, (a[:, first] * G[:, first]).squeeze(1), None, None
+        if ctx.method == "chunked" and not torch.is_grad_enabled():  # into place: memory takes the time
+            G, grad_a = torch.empty_like(h), torch.empty_like(h)
+            G[:, last] = G_last
+            _chunked(a[:, but_first], grad[:, but_last], G_last[:, 0], G[:, but_last], not ctx.reverse)
+            torch.mul(G[:, first], h0[:, None].conj(), out=grad_a[:, first])
+            torch.mul(G[:, but_first], h[:, but_last].conj(), out=grad_a[:, but_first])
+        else:  # with operations that can be differentiated again
+            G_early = scan(
+                a[:, but_first], grad[:, but_last], G_last[:, 0], method=ctx.method, reverse=not ctx.reverse
+            )
+            G = _join(G_early, G_last, ctx.reverse)
+            grad_a = G * _join(h0[:, None], h[:, but_last], ctx.reverse).conj()
+        return grad_a, G, (a[:, first] * G[:, first]).squeeze(1), None, None
+
+
+def _join(early: Tensor, late: Tensor, reverse: bool) -> Tensor:
+    return torch.cat((late, early) if reverse else (early, late), dim=1)
 
 
 def _check(a: Tensor, b: Tensor, h0: Tensor | None, method: str) -> None:
