@@ -37,7 +37,8 @@ from torch import Tensor
 
 Method = Literal["loop", "parallel", "chunked"]
 Elements = tuple[Tensor, ...]
-CACHED = 2**16  # numbers that one operation of a chunked walk handles of each tensor, at most
+CACHED = 2**16  # numbers of a tensor that an operation handles per thread; with more, they leave the cache
+WIDE = 2**13  # numbers per step and thread from which on one step is work enough without chunks
 
 
 def scan(
@@ -153,7 +154,7 @@ def _parallel(a: Tensor, b: Tensor, h0: Tensor, reverse: bool) -> Tensor:
 
 
 def _steps(*sequences: Tensor, reverse: bool) -> list[Elements]:
-    """The steps of (…, T, D) tensors in walking order; all at once, since a slice costs as much as a product."""
+    """The steps of (…, T, D) tensors in walking order; all at once, since a slice costs as a product does."""
     steps = list(zip(*(x.unbind(-2) for x in sequences), strict=True))
     return steps[::-1] if reverse else steps
 
@@ -180,8 +181,9 @@ def _chunked(a: Tensor, b: Tensor, h0: Tensor, out: Tensor, reverse: bool) -> No
         kernel(a, b, h0, out, reverse)
         return
     B, T, D = b.shape
-    chunks = min(math.isqrt(T), CACHED // max(B * D, 1))
-    if chunks < 2:  # one step is work enough
+    threads, step = torch.get_num_threads(), max(B * D, 1)
+    chunks = min(math.isqrt(T), CACHED * threads // step)
+    if chunks < 2 or step >= WIDE * threads:
         _walk(a, b, h0, out, reverse)
         return
     L = T // chunks  # steps of a chunk
@@ -195,9 +197,8 @@ def _chunked(a: Tensor, b: Tensor, h0: Tensor, out: Tensor, reverse: bool) -> No
     a, b, out = (x[:, whole].view(B, chunks, L, D) for x in (a, b, out))
 
     # First walk: what each chunk does as a whole, end = decay * start + end_from_zero.
-    decay, end = torch.ones_like(a[:, :, 0]), torch.zeros_like(b[:, :, 0])
+    decay, end = a.prod(2), torch.zeros_like(b[:, :, 0])
     for a_t, b_t in _steps(a, b, reverse=reverse):
-        decay.mul_(a_t)
         torch.addcmul(b_t, a_t, end, out=end)
 
     # The chunks' ends, one after the other; each is where the next chunk starts.

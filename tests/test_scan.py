@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from seqdocs.scan import associative_scan, scan
+from seqdocs.scan import WIDE, associative_scan, scan
 
 LENGTHS = (0, 1, 2, 7, 63, 64)
 METHODS = ("loop", "parallel", "chunked")
@@ -81,6 +81,15 @@ def test_gradients_of_both_orders_match_finite_differences(
 
     assert torch.autograd.gradcheck(run, inputs)
     assert torch.autograd.gradgradcheck(run, inputs)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("columns", [WIDE - 1, WIDE])
+def test_wide_steps_are_walked_without_chunks_and_agree(columns: int, reverse: bool) -> None:
+    a, b, h0 = problem(1, 9, columns * torch.get_num_threads())
+    loop = scan(a, b, h0, reverse=reverse)
+    chunked = scan(a, b, h0, method="chunked", reverse=reverse)
+    torch.testing.assert_close(chunked, loop, rtol=0, atol=1e-12)
 
 
 @pytest.mark.parametrize("method", METHODS)
