@@ -40,6 +40,27 @@ def test_a_table_stands_once_per_device_this_machine_first(site: Site) -> None:
     assert cells == ["model", "time (s)", "toy", "500\u00a0ms", "none", "not measured"]
 
 
+def test_a_table_that_can_be_sorted_says_its_numbers_and_brings_its_script(quick: Site) -> None:
+    quick.edit(
+        "glossary/gamma.md",
+        "{measured-table} one/plot_alpha:timing.table",
+        "{measured-table} one/plot_alpha:timing.table\n:sortable:",
+    )
+    assert quick.build() == ""
+    page = quick.html("glossary/gamma.html")
+    assert "sortable" in page.select_one(".measured-table table")["class"]
+    values = [[cell.get("data-value") for cell in row.find_all("td")] for row in page.select("tbody tr")]
+    assert values == [[None, "1.5"], [None, None]]
+    scripts = [script["src"] for script in page.select("script[src]") if "sort.js" in script["src"]]
+    assert len(scripts) == 1
+
+
+def test_a_table_that_cannot_be_sorted_brings_no_script(built: Site) -> None:
+    page = built.html("glossary/gamma.html")
+    assert "sortable" not in page.select_one(".measured-table table")["class"]
+    assert not [script for script in page.select("script[src]") if "sort.js" in script["src"]]
+
+
 def test_a_device_without_a_record_is_said_not_to_be_measured(built: Site) -> None:
     holder = built.html("glossary/gamma.html").find(class_="measured-table")
     assert holder.find(class_="not-measured").text == "cuda: not measured"
