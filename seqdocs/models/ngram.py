@@ -102,5 +102,5 @@ class NGram:
         if tokens.ndim != 1 or tokens.dtype != torch.long:
             raise ValueError(f"`tokens` is {tokens.dtype} of shape {tuple(tokens.shape)}; it is int64, (T,)")
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.vocabulary:
-            wrong = [v for v in tokens.unique().tolist() if not 0 <= v < self.vocabulary]
-            raise ValueError(f"`tokens` holds {wrong[0]}; tokens are 0 … {self.vocabulary - 1}")
+            wrong = next(v for v in tokens.tolist() if not 0 <= v < self.vocabulary)
+            raise ValueError(f"`tokens` holds {wrong}; tokens are 0 … {self.vocabulary - 1}")
