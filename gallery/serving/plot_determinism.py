@@ -80,7 +80,7 @@ def model_of(device, seed=0, width=64, dtype=torch.float32):
     return model.to(device, dtype).eval()
 
 
-def learn(device, *, seed=0, steps=3, batch=16, threads=1):
+def learn(device, *, seed=0, steps=2, batch=8, threads=1):
     """Train for a few steps and name the bits of all weights."""
     torch.set_num_threads(threads)
     model = model_of(device, seed, width=128)
@@ -108,7 +108,7 @@ def answer_in_batches(device, sizes):
 
 
 @experiment(small={"repeats": 3, "sizes": (1, 2, 3), "steps": 1}, seconds=120, memory_gb=2)
-def bits(device, *, repeats=20, sizes=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32), threads=(1, 2, 3, 4), steps=3):
+def bits(device, *, repeats=20, sizes=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32), threads=(1, 2, 3, 4), steps=2):
     """Different results among repetitions, and among runs that differ in one respect."""
     same = [learn(device, steps=steps) for _ in range(repeats)]
     counts = [learn(device, steps=steps, threads=count) for count in threads]

@@ -51,7 +51,7 @@ def nodes(device, *, widths=(16, 64, 256, 1024), batch=64):
                 "one product": lambda x=x, w=weight, b=bias: F.linear(x, w, b),
             },
             tolerance=1e-3,
-            max_seconds=0.6,
+            max_seconds=0.8,
             threads=1,
         )["times"]
         for name, column in times.items():
@@ -247,7 +247,7 @@ def gradients(device, *, batches=(4, 16, 64, 256), width=256):
                 "one product": lambda x=x, g=outer: g.t() @ x,
             },
             tolerance=1e-3,
-            max_seconds=0.6,
+            max_seconds=0.8,
             threads=1,
         )["times"]
         for name, column in times.items():

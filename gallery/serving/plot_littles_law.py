@@ -154,10 +154,10 @@ def live(device, *, requests=100, tokens=12, load=0.8, seed=3):
     sides, gaps, rate = {}, [], None
     for name, make in makers.items():
         with make() as engine:
-            alone = [engine.submit(request) for request in asked[:4]]
+            alone = [engine.submit(request) for request in asked[:8]]
             for ticket in alone:
                 ticket.result()
-            rate = rate or load / (alone[-1].finish - alone[-1].start)
+            rate = rate or load / min(ticket.finish - ticket.start for ticket in alone[1:])
             run = open_loop(engine, asked, poisson(rate, requests, seed), slip_limit=1e9)
         sides[name] = both_sides(run)
         gaps.append(abs(littles_law_gap(run)))

@@ -71,7 +71,7 @@ def many_servers(loads, servers, count, runs):
     memory_gb=2,
     devices=("cpu",),
 )
-def means(device, *, loads=(0.5, 0.7, 0.8, 0.9, 0.95), servers=(2, 8), count=400_000, steps=60_000, runs=10):
+def means(device, *, loads=(0.5, 0.7, 0.8, 0.9, 0.95), servers=(2, 8), count=400_000, steps=120_000, runs=10):
     """Mean waits of simulated queues, with intervals, and what the formulas say."""
     torch.set_num_threads(1)
     found = {

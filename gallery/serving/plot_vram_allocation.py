@@ -76,7 +76,7 @@ def predicted(depth, row_bytes):
 
 
 @experiment(small={"depths": (4, 16), "rows": 64, "width": 32}, seconds=90, memory_gb=2)
-def by_depth(device, *, depths=(4, 8, 16, 32, 64), rows=2048, width=128):
+def by_depth(device, *, depths=(4, 8, 16, 32, 64), rows=1024, width=128):
     """Peak bytes of activations against depth, in three modes, and the bytes of the weights."""
     torch.set_num_threads(1)
     peaks, said, weights, work = {}, {}, [], {}
@@ -182,7 +182,7 @@ def process(depth, rows, width, mode):
     memory_gb=2,
     devices=("cpu",),
 )
-def by_process(device, *, depth=64, rows=2048, width=256, modes=("inference", "training", "checkpointed")):
+def by_process(device, *, depth=32, rows=2048, width=256, modes=("inference", "training", "checkpointed")):
     """Highest resident set of a process that builds and runs a chain, against the count from shapes."""
     weights = weight_bytes(chain(depth, width, device))
     said = predicted(depth, rows * width * FLOAT)
