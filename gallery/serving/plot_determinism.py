@@ -131,10 +131,10 @@ def bits(device, *, repeats=20, sizes=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32), thread
     return {
         "found": {name: list(pair) for name, pair in found.items()},
         "repeats": quantity(repeats, "runs"),
-        "equal": quantity(len(set(same)), "results"),
-        "batches": quantity(len(set(batches)), "results"),
+        "equal": quantity(len(set(same)), ""),
+        "batches": quantity(len(set(batches)), ""),
         "sizes": quantity(len(sizes), "batch sizes"),
-        "threads": quantity(len(set(counts)), "results"),
+        "threads": quantity(len(set(counts)), ""),
         "largest": quantity(largest, ""),
         "table": table(["what changed", "runs", "different results"], [[n, *p] for n, p in found.items()]),
         "claims": {
