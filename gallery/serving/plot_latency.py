@@ -13,7 +13,6 @@ until the last. We take all four from the same runs of live engines, and see whi
 # random; most prompts are short, some are long. Each row is a request: grey while it waits for its first
 # token, then a tick for every token.
 
-import itertools
 import statistics
 
 import torch
@@ -109,6 +108,10 @@ def four_numbers(device, *, requests=120, new_tokens=24, long_share=0.15, load=0
                for what, found in own.items()}
         for name, own in values.items()
     }  # fmt: skip
+    gaps = {
+        name: [round(gap, 6) for gap in values[name]["gap between tokens"].sort().values.tolist()]
+        for name in ENGINES
+    }
     factors = (latencies(alone) / first_token_latencies(alone)).tolist()
     whole = median_of(factors, "×")
     cells = [
@@ -121,7 +124,8 @@ def four_numbers(device, *, requests=120, new_tokens=24, long_share=0.15, load=0
         for which in ("median", "p99" if what.startswith("gap") else "p90")
     ]
     return {
-        "rows": {name: rows_of(run, shown) for name, run in runs.items() if name in ENGINES},
+        "rows": rows_of(runs["continuous"], shown),
+        "gaps": gaps,
         "spread": spread,
         "first": {
             name.replace(" ", "_"): median_of(own["first token"].tolist(), "s")
@@ -149,7 +153,7 @@ def four_numbers(device, *, requests=120, new_tokens=24, long_share=0.15, load=0
 
 runs = four_numbers()
 for run in runs:
-    rows = run["rows"]["continuous"]
+    rows = run["rows"]
     ends = [row[-1] - row[0] for row in rows]
     fig, axes = figures.figure(
         alt=f"Timeline of the first {len(rows)} requests: a grey bar until the first token, a tick for every"
@@ -196,6 +200,15 @@ for run in runs:
             axes.barh(place, middle, color=colour)
             axes.plot([middle, end], [place, place], "|-", color="0.3", linewidth=1)
         axes.set(title=what, xlabel="ms", xscale="log")
+        low, high_ = axes.get_xlim()
+        ticks = [
+            10.0**power * step
+            for power in range(-2, 5)
+            for step in (1, 3)
+            if low < 10.0**power * step < high_
+        ]
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axes.minorticks_off()
     for axes in (panels[0], panels[2]):
         axes.set_yticks(range(len(spread)), list(spread))
     panels[0].invert_yaxis()
@@ -215,13 +228,12 @@ for run in runs:
             f"{name}: {1e3 * own['gap between tokens'][1]:.3g} ms" for name, own in run["spread"].items()
         )
         + ".",
-        caption="Gaps between the tokens of the requests shown: how many are longer than t.",
+        caption="Gaps between the tokens of an answer: how many are longer than t.",
         run=run,
     )
-    for (name, rows), colour in zip(run["rows"].items(), SHADES[1:], strict=True):
-        gaps = sorted(1e3 * (b - a) for row in rows for a, b in itertools.pairwise(row[1:]))
+    for (name, gaps), colour in zip(run["gaps"].items(), SHADES[1:], strict=True):
         shares = [1 - place / len(gaps) for place in range(len(gaps))]
-        axes.step(gaps, shares, where="post", color=colour, label=name)
+        axes.step([1e3 * gap for gap in gaps], shares, where="post", color=colour, label=name)
     axes.set(xscale="log", yscale="log", xlabel="t, ms", ylabel="share of gaps longer than t")
     axes.legend()
 

@@ -130,7 +130,8 @@ for run in means():
 # How long the unlucky wait
 # -------------------------
 # A mean says little about a single customer. How many wait longer than t falls as an exponential *of t*,
-# a straight line on this scale. Here, and only here, the word exponential belongs to a wait.
+# a straight line on this scale. Here, and only here, the word exponential belongs to a wait. The last points
+# of each line come from a few crowded spells of a single run, so they scatter more than so many would.
 
 
 @experiment(

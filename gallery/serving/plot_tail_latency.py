@@ -88,6 +88,8 @@ for run in percentiles():
         name = f"p{100 * q:g}"
         axes.plot(loads, [p[name]["value"] for p in points], "o-", color=colour, label=name)
     axes.set(yscale="log", xlabel="load $\\rho$", ylabel="latency, service times")
+    axes.set_yticks([1, 2, 5, 10, 20, 50], ["1", "2", "5", "10", "20", "50"])
+    axes.minorticks_off()
     axes.legend()
 
 # %%
@@ -286,6 +288,8 @@ for run in two_choices():
         looked, [p["said"] for p in points], "x", color=figures.GREY, label="mean, formula", markersize=8
     )
     axes.set(xlabel="lines looked at, d", ylabel="latency, service times", yscale="log")
+    axes.set_yticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
+    axes.minorticks_off()
     axes.set_xticks(looked, [str(d) for d in looked])
     axes.legend()
 
