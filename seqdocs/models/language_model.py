@@ -34,6 +34,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from seqdocs.models import language_model_lean as lean
 from seqdocs.models.attention import CausalSelfAttention, Distance
 from seqdocs.models.kv_cache import Cache
 from seqdocs.models.normalisation import LayerNorm, RMSNorm
@@ -41,6 +42,7 @@ from seqdocs.models.positional import LearnedPositions, SinusoidalPositions
 
 Positions = Literal["learned", "sinusoidal", "rotary", "alibi", "none"]
 Norm = Literal["layer", "rms"]
+Method = Literal["blocks", "lean"]
 NORMS: dict[Norm, type[LayerNorm | RMSNorm]] = {"layer": LayerNorm, "rms": RMSNorm}
 IN_ATTENTION: dict[Positions, Distance] = {"rotary": "rotary", "alibi": "alibi"}  # the others are added
 
@@ -150,26 +152,32 @@ class CausalLM(nn.Module):
         """
         _check_prompt(tokens, lengths)
         capacity = self.context if capacity is None else capacity
-        cache = [block.attention.new_cache(len(tokens), capacity) for block in self._blocks()]
+        cache = [block.attention.new_cache(len(tokens), capacity) for block in self.each_block()]
         if lengths is not None:
             for layer in cache:
                 layer.filler = tokens.shape[1] - lengths
         return self._last_logits(tokens, cache), cache
 
     @torch.no_grad()
-    def decode(self, token: Tensor, cache: list[Cache]) -> Tensor:
+    def decode(self, token: Tensor, cache: list[Cache], method: Method = "lean") -> Tensor:
         """Read one more token of each sequence.
 
         Args:
             token: (B,).
             cache: from :meth:`prefill`; grows by one position, in place.
+            method: "blocks", module after module; or "lean", the same without detours where that can be done
+                (:mod:`seqdocs.models.language_model_lean`).
 
         Returns:
             The logits after it, (B, V).
 
         Raises:
-            ValueError: if ``token`` is not (B,), or the cache is full.
+            ValueError: if ``token`` is not (B,), the cache is full, or ``method`` is unknown.
         """
+        if method not in ("blocks", "lean"):
+            raise ValueError(f'`method` is {method!r}; it is "blocks" or "lean"')
+        if method == "lean" and lean.fits(self, token, cache):
+            return lean.decode(self, token, cache)
         if token.ndim != 1:
             raise ValueError(
                 f"`token` has shape {tuple(token.shape)}; it is (B,), one token for each sequence"
@@ -226,12 +234,13 @@ class CausalLM(nn.Module):
         x = self.tokens(tokens)
         if self.positions is not None:
             x = self.positions(x, start, cache[0].filler if cache else None)
-        for i, block in enumerate(self._blocks()):
+        for i, block in enumerate(self.each_block()):
             x = block(x, cache[i] if cache else None)
         normed: Tensor = self.norm(x)
         return normed
 
-    def _blocks(self) -> list[Block]:
+    def each_block(self) -> list[Block]:
+        """The blocks, from the first on."""
         return [block for block in self.blocks if isinstance(block, Block)]  # typed, which ModuleList is not
 
 

@@ -121,6 +121,35 @@ def test_every_option_decodes_what_it_gives_for_the_whole_sequence(B: int, T: in
 
 
 @each_option
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("B", [1, 5])
+def test_a_lean_step_is_a_walk_through_the_blocks(B: int, tied: bool, option: str) -> None:
+    net, tokens = model(tied, **OPTIONS[option]), prompt(B, 12)
+    _, cache = net.prefill(tokens[:, :4])
+    _, other = net.prefill(tokens[:, :4])
+    for t in range(4, 12):
+        walked = net.decode(tokens[:, t], cache, method="blocks")
+        torch.testing.assert_close(net.decode(tokens[:, t], other), walked, rtol=0, atol=1e-12)
+    for one, same in zip(cache, other, strict=True):
+        assert one.length == same.length == 12
+        torch.testing.assert_close((one.keys, one.values), (same.keys, same.values), rtol=0, atol=1e-12)
+
+
+LEAN = {"learned", "no positions", "rms", "shared keys"}
+
+
+@each_option
+def test_a_step_is_lean_where_it_can_be(option: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    net, walked = model(**OPTIONS[option]), []
+    for prompted in ({}, {"lengths": torch.tensor([3, 2])}):
+        _, cache = net.prefill(prompt(2, 3), **prompted)
+        with monkeypatch.context() as patch:
+            patch.setattr(CausalLM, "_hidden", lambda *_: walked.append(1) or torch.zeros(2, 1, 8).double())
+            net.decode(torch.tensor([1, 2]), cache)
+    assert len(walked) == (1 if option in LEAN else 2)  # what fills up a prompt is not lean's affair
+
+
+@each_option
 def test_prompts_of_different_lengths_decode_as_they_would_alone(option: str) -> None:
     net, lengths = model(**OPTIONS[option]), torch.tensor([1, 4, 2, 4, 3])
     tokens, later = prompt(5, 4), torch.randint(11, (5, 6))
@@ -232,6 +261,22 @@ REFUSED = [
     (
         lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 3), capacity=3)[1]),
         "the cache holds 3 positions; 3 and 1 more do not fit",
+    ),
+    (
+        lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(2, 3))[1]),
+        "keys have shape (1, 2, 1, 4); this cache holds (B, m, T, d) = (2, 2, T, 4)",
+    ),
+    (
+        lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 12), capacity=20)[1]),
+        "`tokens` would reach position 13; the context is 12 positions",
+    ),
+    (
+        lambda net: net.decode(torch.zeros(1), net.prefill(prompt(1, 3))[1]),
+        "`tokens` is torch.float32 of shape (1, 1); it is integers, (B, T)",
+    ),
+    (
+        lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 3))[1], method="fast"),
+        "`method` is 'fast'; it is \"blocks\" or \"lean\"",
     ),
     (
         lambda net: net.prefill(prompt(2, 3), lengths=torch.tensor([0, 3])),
