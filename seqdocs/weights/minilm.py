@@ -90,6 +90,27 @@ def token_vectors(model: MiniLM, sentence: str) -> tuple[list[str], Tensor]:
     return pieces.tokens, model.net(torch.tensor([pieces.ids]))[0]
 
 
+def layer_vectors(model: MiniLM, sentence: str, *, causal: bool = False) -> tuple[list[str], Tensor]:
+    """The pieces of a sentence, and their vectors below the first layer and after each.
+
+    Args:
+        model: from :func:`load_minilm`.
+        sentence: any text.
+        causal: hide from every token what comes after it, as in a model that reads from left to right. The
+            weights were not trained for that.
+
+    Returns:
+        The pieces, [CLS] and [SEP] included, and (layers + 1, T, D).
+    """
+    pieces = model.tokenizer.encode(sentence)
+    net, ids = model.net, torch.tensor(pieces.ids)
+    x = net.norm(net.tokens(ids) + net.positions.weight[: len(ids)] + net.segments.weight[0])[None]
+    after = [x]
+    for layer in net.encoder.layers:
+        after.append(layer(after[-1], causal=causal))
+    return pieces.tokens, torch.cat(after)
+
+
 def word_vector(model: MiniLM, sentence: str, word: str) -> Tensor:
     """What a word means in a sentence: the mean over its pieces where it first stands, (D,).
 

@@ -15,6 +15,7 @@ from seqdocs.weights.data_package import WeightsError
 from seqdocs.weights.minilm import (
     DISTRIBUTION,
     MiniLM,
+    layer_vectors,
     load_minilm,
     sentence_vectors,
     token_vectors,
@@ -105,6 +106,28 @@ def test_without_a_context_a_word_has_one_vector(exact):
         pieces = exact.tokenizer.encode(text)
         rows.append(exact.net.tokens.weight[pieces.ids[pieces.tokens.index("bank")]])
     assert torch.equal(*rows)
+
+
+def test_the_vectors_after_the_last_layer_are_those_of_the_encoder(exact):
+    text = SENTENCES[0]
+    pieces, layers = layer_vectors(exact, text)
+    whole, vectors = token_vectors(exact, text)
+    assert pieces == whole and layers.shape == (7, len(pieces), 384)
+    torch.testing.assert_close(layers[-1], vectors, rtol=0, atol=1e-12)
+
+
+def test_a_causal_reading_knows_nothing_of_what_comes(exact):
+    """The two sentences differ in their last word; the pronoun before it feels that only from the right."""
+    texts = [
+        f"The trophy does not fit into the suitcase because it is too {size}." for size in ("big", "small")
+    ]
+    place = layer_vectors(exact, texts[0])[0].index("it")
+    for causal in (True, False):
+        one, other = (layer_vectors(exact, text, causal=causal)[1][:, : place + 1] for text in texts)
+        assert torch.equal(one[0], other[0])  # below the layers there is no context
+        assert torch.equal(one, other) == causal
+    later = [layer_vectors(exact, text, causal=True)[1][-1, -1] for text in texts]
+    assert not torch.allclose(*later)  # it does read what came before
 
 
 def test_a_word_of_several_pieces_is_their_mean_and_part_of_a_word_is_no_word(minilm):
