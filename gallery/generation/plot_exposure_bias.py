@@ -162,7 +162,7 @@ for run in growth():
         left.plot(run["places"], run["shares"][f"{way}_forced"], "--", color=colour, label=f"{words}, forced")
         right.plot(run["places"], run["drifts"][way], color=colour, label=words)
     left.plot(run["places"], run["ever"], ":", color="0.5")
-    left.set(xlabel="place in the text", ylabel="wrong next tokens, %")
+    left.set(xlabel="place in the text", ylabel="wrong next tokens, %", ylim=(-3, 115))
     left.legend(fontsize="small")
     right.set(xlabel="place in the text", ylabel="drift, of the size of the state")
     right.legend(fontsize="small")
