@@ -314,7 +314,7 @@ def ragged(device, *, lengths=(3, 17, 9, 30, 9, 1, 17, 24), new=16):
     same = sum(torch.equal(a, b) for a, b in zip(written["loop"], written["padded"], strict=True))
     return {
         "prompts": quantity(len(lengths), "prompts"),
-        "same": quantity(same, "prompts"),
+        "same": quantity(same, ""),
         "passes": passes,
         "table": table(["way", ("passes", "")], [[name, leaf["value"]] for name, leaf in passes.items()]),
     }
