@@ -129,6 +129,8 @@ for run in counted:
     )
     left.plot(lengths, [f / 1e6 for f in run["cached"]], "o-", color=figures.BLUE, label="with a cache")
     left.set(xscale="log", yscale="log", xlabel="tokens before", ylabel="MFLOP for the next token")
+    left.set_xticks(lengths, [f"{n}" for n in lengths])
+    left.minorticks_off()
     left.legend()
     for (name, sizes), colour in zip(
         run["held"].items(), (figures.BLUE, figures.GREEN, figures.ORANGE, figures.PURPLE), strict=True
@@ -221,7 +223,7 @@ def gpt2_of(model):
 
 
 @experiment(small={"widths": (32,), "new": 4}, seconds=120, memory_gb=3, packages=("transformers",))
-def beside(device, *, widths=(128, 256), layers=4, prompt=16, new=48, batches=(1, 8)):
+def beside(device, *, widths=(128, 256), layers=4, prompt=64, new=64, batches=(1, 8)):
     """Tokens per second of greedy decoding with a cache, ours and transformers', on the same weights."""
     speed, faster, sizes, rows = {}, {}, {}, []
     for width in widths:
@@ -242,7 +244,7 @@ def beside(device, *, widths=(128, 256), layers=4, prompt=16, new=48, batches=(1
                 "transformers": lambda asked=asked, told=told, net=theirs: net.generate(asked, **told),
                 "ours": lambda asked=asked, net=model: net.generate(asked, new),
             }
-            timed = compare(calls, max_seconds=1.5, threads=1)["times"]  # which compares the tokens first
+            timed = compare(calls, max_seconds=2.0, threads=1)["times"]  # which compares the tokens first
             name = f"width_{width}_batch_{B}"
             speed[name] = {who: rate(timed[who], B * new, "tokens/s") for who in calls}
             faster[name] = timed["ours"]["speedup"]
