@@ -90,9 +90,10 @@ def bank(device, *, layers=(0, 1, 2, 3, 4, 5, 6)):
         "gaps": gaps,
         "right": quantity(right, ""),
         "sentences": quantity(len(texts), "sentences"),
-        "entries": quantity(different, "vectors"),
-        "one_sense": quantity(sum(one_sense) / len(one_sense), "", min(one_sense), max(one_sense)),
-        "two_senses": quantity(sum(two_senses) / len(two_senses), "", min(two_senses), max(two_senses)),
+        "entries": quantity(different, ""),
+        "one_sense": quantity(sum(one_sense) / len(one_sense), ""),
+        "two_senses": quantity(sum(two_senses) / len(two_senses), ""),
+        "ranges": [min(one_sense), max(one_sense), min(two_senses), max(two_senses)],
         "claims": {
             "s3-02": verdict_by(
                 {"holds": right == len(texts) and different == 1},
@@ -117,11 +118,11 @@ for run in banks:
         sorry(run)
         continue
     count = len(RIVER)
-    same, other = run["one_sense"], run["two_senses"]
+    ranges = run["ranges"]
     fig, (left, right) = figures.figure(
         alt="Likeness of the word bank in ten sentences. Left, one row of the table: 1 for every pair. "
-        f"Right, after the layers: {same['low']:.2f} to {same['high']:.2f} between sentences of one sense, "
-        f"{other['low']:.2f} to {other['high']:.2f} between the two senses.",
+        f"Right, after the layers: {ranges[0]:.2f} to {ranges[1]:.2f} between sentences of one sense, "
+        f"{ranges[2]:.2f} to {ranges[3]:.2f} between the two senses.",
         caption='Cosine of the vectors of "bank": five sentences about rivers, then five about money.',
         run=run,
         columns=2,

@@ -115,9 +115,10 @@ for run in distribution():
 # %%
 # Passes saved
 # ------------
-# Each pass of the target checks K guesses and adds one token of its own. If a guess is kept with probability
-# a, independently, a pass gives (1 - a^(K+1)) / (1 - a) tokens on average. How often a guess is kept follows
-# from the two distributions alone: it is the sum over all tokens of the smaller of the two probabilities.
+# Each pass of the target checks :math:`K` guesses and adds one token of its own. If a guess is kept with
+# probability :math:`a`, independently, a pass gives :math:`(1 - a^{K+1}) / (1 - a)` tokens on average. How
+# often a guess is kept follows from the two distributions alone: it is the sum over all tokens of the smaller
+# of the two probabilities.
 
 
 @experiment(
