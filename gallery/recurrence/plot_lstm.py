@@ -181,11 +181,11 @@ forgot = forgetting()
 for run in forgot:
     one, steps = run["one"], range(1, len(run["one"]["c"]) + 1)
     fig, (top, bottom) = figures.figure(
-        alt="One cell over forty steps. Above, its forget gate: near one between the marks and low at each "
+        alt="One cell over forty steps. Above, its forget gate: high between the marks and low at each "
         f"mark; over all test sequences {run['elsewhere']['value']:.2f} and {run['at_mark']['value']:.2f}. "
-        "Below, the cell: flat between the marks, with a step at each.",
+        "Below, the cell: it jumps at each mark, towards the number to be reported, and drifts in between.",
         caption="Gates and content of one cell of a trained LSTM, on a sequence it has not seen. "
-        "Vertical lines: marks.",
+        "Vertical lines: marks. The other cells share the work.",
         run=run,
         rows=2,
         height=4.2,
