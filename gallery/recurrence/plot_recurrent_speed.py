@@ -124,9 +124,35 @@ for run in race():
 
 # %%
 # Where the lean form falls behind, a loop of small operations stands against one kernel: twelve operations of
-# torch in each step of an LSTM, there and back, each of which has to be called. The kernel calls none, and
-# packs the weights once for all steps. With one short sequence the calls are all there is; with wide states
-# the products are, and the gap narrows.
+# torch in each step of an LSTM, seven there and five back, each of which has to be called. The kernel calls
+# none, and packs the weights once for all steps. How many calls fit into the time that it takes for one step
+# of the smallest size, there and back? As a call we take about the cheapest there is, a product in place.
+
+
+@experiment(small={"size": (5, 1, 4), "seconds": 0.02}, seconds=60)
+def calls(device, *, size=(128, 1, 64), seconds=0.7):
+    """Time of torch's LSTM for one step there and back, in units of one small operation."""
+    T, B, H = size
+    a, b = torch.ones(2, B, H, device=device)
+
+    def as_many_products():
+        for _ in range(T):
+            a.mul_(b)
+
+    raced = {
+        "one product a step": as_many_products,
+        "LSTM": steps("LSTM", size, device, train=True)["torch.nn"],
+    }
+    timed = compare(raced, agree=False, max_seconds=seconds, threads=1)["times"]
+    return {"per_step": timed["LSTM"]["ratio"] | {"unit": "calls"}, "ours": quantity(7 + 5, "calls")}
+
+
+for run in calls():
+    print(f"a step of torch's LSTM takes as long as {show(run['per_step'])}; ours makes 12, larger ones")
+
+# %%
+# Ours are larger than that, the product with the weights above all. With one short sequence the calls are
+# most of the time; with wide states the products are, and the gap narrows.
 
 # %%
 # More threads, more or less
