@@ -55,6 +55,7 @@ class Engine(ABC, Generic[Request]):
         *,
         scheduled: float | None = None,
         on_token: Callable[[Any], None] | None = None,
+        on_end: Callable[[], None] | None = None,
     ) -> Ticket[Request]:
         """Put a request at the end of the line and return at once.
 
@@ -62,6 +63,7 @@ class Engine(ABC, Generic[Request]):
             request: what is asked.
             scheduled: when it was meant to come, on the engine's clock; now if omitted.
             on_token: called with every token as it comes, see :class:`~seqdocs.queues.engines.ticket.Ticket`.
+            on_end: called when there are no more, see there.
 
         Raises:
             RefusedError: if the engine is closed or full, if a request of the same id is still inside, or if
@@ -71,9 +73,8 @@ class Engine(ABC, Generic[Request]):
             self._check(request)
         with self._door:
             self._admit(name := getattr(request, "id", None))
-            ticket = Ticket(
-                request, name or f"number {next(self._numbers)}", self._now(), scheduled, on_token
-            )
+            name = name or f"number {next(self._numbers)}"
+            ticket = Ticket(request, name, self._now(), scheduled, on_token, on_end=on_end)
             self._inside[ticket.id] = ticket
             self._line.put(ticket)
         return ticket

@@ -5,9 +5,9 @@ head · G sequences of a group · C tokens each of them reads · S positions of 
 
 Everything but attention works on each token alone, so the tokens of all sequences stand in one (N, D) matrix
 without padding, and every weight is read once for all of them: that is where a batch gains. In attention
-each sequence looks at its own blocks. Those that read equally many tokens (all that decode read one) do it
-together: their blocks are gathered side by side, as many as the longest has, and what lies behind the end of
-the shorter ones is masked.
+each sequence looks at its own blocks. Those that read equally many tokens (all that decode read one) and are
+about equally long do it together: their blocks are gathered side by side, as many as the longest has, and
+what lies behind the end of the shorter ones is masked.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from seqdocs.queues.engines.scheduler import Reading
 
 @dataclass
 class _Group:
-    """Sequences that read equally many tokens."""
+    """Sequences that read equally many tokens and are about equally long."""
 
     rows: Tensor  # which of the N tokens, (G, C)
-    blocks: Tensor  # of each sequence, filled up with block 0, (G, most blocks)
+    blocks: Tensor  # of each sequence, filled up with its last, (G, most blocks)
     depth: int  # how much of a block is looked at: all of it, unless none of them fills its first
     seen: Tensor  # which positions each token may read, (G, 1, C, S)
 
@@ -42,6 +42,7 @@ class _Pass:
     """All that is read together."""
 
     groups: list[_Group]
+    begun: list[int]  # blocks that somebody begins to fill
     tokens: Tensor  # (N,)
     places: Tensor  # position of each in its own sequence, (N,)
     slots: Tensor  # where its key and value go, block by block, (N,)
@@ -75,7 +76,6 @@ class PagedModel:
         self.context, self.vocabulary = model.context, weight.shape[0]
         self.blocks, self.block_size = blocks, block_size
         self._model = model
-        # Zeros: a masked position has weight 0, but 0 times what happens to lie in memory may not be 0.
         shape = (2, len(self._layers), blocks, block_size, m, weight.shape[1] // attention.heads)
         self._keys, self._values = weight.new_zeros(shape)
 
@@ -97,6 +97,7 @@ class PagedModel:
         """
         model = self._model
         step = _prepare(readings, self.block_size, self._keys.device)
+        self._clear(step.begun)
         x = _add_positions(model.positions, model.tokens(step.tokens), step.places)[None]  # (1, N, D)
         for layer, block in enumerate(self._layers):
             x = x + self._attend(layer, block.attention, block.norm1(x), step)
@@ -104,6 +105,15 @@ class PagedModel:
         logits: Tensor = model.head(model.norm(x[0, step.lasts]))
         likeliest: list[int] = logits.argmax(-1).tolist()
         return likeliest
+
+    def _clear(self, blocks: list[int]) -> None:
+        """Leave nothing of an earlier holder.
+
+        What lies behind the end of a sequence is masked, but 0 times what happens to lie there may not be 0.
+        """
+        if blocks:
+            self._keys[:, blocks] = 0
+            self._values[:, blocks] = 0
 
     def _attend(self, layer: int, attention: CausalSelfAttention, x: Tensor, step: _Pass) -> Tensor:
         """(1, N, D) to (1, N, D): each token reads its own sequence."""
@@ -131,22 +141,27 @@ def _prepare(readings: Sequence[Reading], size: int, device: torch.device) -> _P
     places: list[int] = []
     slots: list[int] = []
     lasts: list[int] = []
-    members: dict[int, list[tuple[int, Reading]]] = defaultdict(list)  # with their first rows
+    begun: list[int] = []
+    members: dict[tuple[int, int], list[tuple[int, Reading]]] = defaultdict(list)  # with their first rows
     for one in readings:
-        members[len(one.tokens)].append((len(tokens), one))
+        # Alike is within a factor of two, so that no short one is gathered as long as the longest of all.
+        length = (-(-(one.start + len(one.tokens)) // size) - 1).bit_length()
+        members[len(one.tokens), length].append((len(tokens), one))
         span = range(one.start, one.start + len(one.tokens))
         tokens += one.tokens
         places += span
         slots += [one.blocks[place // size] * size + place % size for place in span]
         lasts.append(len(tokens) - 1)
+        begun += one.blocks[-(-one.start // size) : -(-span.stop // size)]
+    groups = [_group(group, count, size, device) for (count, _), group in members.items()]
     columns = (torch.tensor(column, device=device) for column in (tokens, places, slots, lasts))
-    return _Pass([_group(group, count, size, device) for count, group in members.items()], *columns)
+    return _Pass(groups, begun, *columns)
 
 
 def _group(members: list[tuple[int, Reading]], C: int, size: int, device: torch.device) -> _Group:
     held = [one.blocks[: -(-(one.start + C) // size)] for _, one in members]
     width = max(len(blocks) for blocks in held)
-    filled = [blocks + [0] * (width - len(blocks)) for blocks in held]
+    filled = [blocks + blocks[-1:] * (width - len(blocks)) for blocks in held]
     rows, starts = (
         torch.tensor(column, device=device)[:, None] + torch.arange(C, device=device)
         for column in ([first for first, _ in members], [one.start for _, one in members])

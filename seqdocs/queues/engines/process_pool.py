@@ -8,7 +8,7 @@ once and leaves nothing in the pipe for the next one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from seqdocs.queues.engines.engine import Engine
 from seqdocs.queues.engines.request import RefusedError
@@ -16,6 +16,25 @@ from seqdocs.queues.engines.ticket import TOKENS, Ticket
 from seqdocs.queues.engines.worker import LostError, Worker
 
 Request = TypeVar("Request")
+
+
+class Server(Protocol):
+    """What serves elsewhere, one request at a time, and can be replaced.
+
+    A :class:`~seqdocs.queues.engines.worker.Worker` is one.
+    """
+
+    def send(self, value: Any) -> None:
+        """A request, or after a token whether to go on."""
+
+    def receive(self, timeout: float) -> tuple[str, Any] | None:
+        """What it says next; None if it says nothing for so many seconds."""
+
+    def replace(self) -> None:
+        """End it and begin another."""
+
+    def close(self) -> None:
+        """End it."""
 
 
 class ProcessPoolEngine(Engine[Request]):
@@ -51,14 +70,17 @@ class ProcessPoolEngine(Engine[Request]):
         self._start(processes)
 
     def _work(self) -> None:
-        worker = Worker(self._make)
+        worker = self._hire()
         try:
             while taken := self._line.take():
                 self._answer(taken[0], worker)
         finally:
             worker.close()
 
-    def _answer(self, ticket: Ticket[Request], worker: Worker) -> None:
+    def _hire(self) -> Server:
+        return Worker(self._make)
+
+    def _answer(self, ticket: Ticket[Request], worker: Server) -> None:
         try:
             answer = self._try(ticket, worker)
         except BaseException as error:
@@ -66,21 +88,23 @@ class ProcessPoolEngine(Engine[Request]):
         else:
             self._end(ticket, answer)
 
-    def _try(self, ticket: Ticket[Request], worker: Worker) -> Any:
+    def _try(self, ticket: Ticket[Request], worker: Server) -> Any:
         """Serve it, again if the worker dies."""
+        lost = None
         for _ in range(1 + self._retries):
             self._stay(ticket)
             ticket.begin(self._now())
             try:
                 return self._pass_on(ticket, worker)
-            except LostError:
+            except LostError as error:
+                lost = error
                 worker.replace()
         raise RefusedError(
             "worker lost",
             f"request {ticket.id} is refused: {1 + self._retries} workers in a row died serving it",
-        )
+        ) from lost
 
-    def _pass_on(self, ticket: Ticket[Request], worker: Worker) -> Any:
+    def _pass_on(self, ticket: Ticket[Request], worker: Server) -> Any:
         worker.send(ticket.request)
         known, came = ticket.tokens, 0  # tokens of an earlier try, and of this one
         while True:
@@ -99,7 +123,7 @@ class ProcessPoolEngine(Engine[Request]):
             if gone is not None:
                 raise gone
 
-    def _hear(self, ticket: Ticket[Request], worker: Worker) -> tuple[str, Any]:
+    def _hear(self, ticket: Ticket[Request], worker: Server) -> tuple[str, Any]:
         while (said := worker.receive(self._patience)) is None:
             gone = self._gone(ticket)
             if gone is not None:

@@ -121,7 +121,8 @@ class Scheduler:
         return True
 
     def _let_in(self) -> None:
-        promised = 0  # blocks of those who come in now and have not reserved them yet
+        # Blocks that those inside lack for what they know; the prompt of some has not had its turn yet.
+        promised = sum(self.cache.needed(len(one.tokens)) - len(one.table.blocks) for one in self.running)
         while self.waiting and len(self.running) < self.size:
             first = self.waiting[0]
             table = self.cache.share(first.tokens) if self.share else BlockTable()

@@ -7,6 +7,7 @@ Both sides use it at the same time, from different threads. The client's side is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from threading import Condition
 from typing import Any, Generic, TypeVar
 
@@ -28,6 +29,8 @@ class Ticket(Generic[Request]):
         scheduled: when it was meant to come, for a load test; its arrival if omitted.
         on_token: called with every token, in the engine's thread: keep it short. If it raises, the client is
             taken to be gone, and the request is cancelled.
+        on_end: called once, after the last token, when the answer is complete or there will be none; what it
+            raises is dropped.
 
     Attributes:
         start: when its service began.
@@ -43,6 +46,8 @@ class Ticket(Generic[Request]):
         arrival: float,
         scheduled: float | None = None,
         on_token: Callable[[Any], None] | None = None,
+        *,
+        on_end: Callable[[], None] | None = None,
     ) -> None:
         self.request, self.id, self.arrival = request, id, arrival
         self.scheduled = arrival if scheduled is None else scheduled
@@ -51,7 +56,7 @@ class Ticket(Generic[Request]):
         self.token_times: list[float] = []
         self.error: BaseException | None = None
         self.cancelled: RefusedError | None = None
-        self._on_token = on_token
+        self._on_token, self._on_end = on_token, on_end
         self._tokens: list[Any] = []
         self._answer: Any = None
         self._news = Condition()
@@ -154,6 +159,9 @@ class Ticket(Generic[Request]):
             self._answer = list(self._tokens) if answer is TOKENS else answer
             self.finish = time
             self._news.notify_all()
+        if self._on_end is not None:
+            with suppress(Exception):  # a client that is gone must not end the thread of the engine
+                self._on_end()
 
     def _after(self, seen: int) -> list[Any]:
         """Wait for tokens beyond those seen; none if there are no more."""

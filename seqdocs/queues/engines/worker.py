@@ -10,12 +10,17 @@ from __future__ import annotations
 import multiprocessing
 import pickle
 import signal
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.connection import Connection
+from threading import Lock
+from types import ModuleType
 from typing import Any
 
 Serve = Callable[[Any], Any]
+_one_at_a_time = Lock()
 
 
 class LostError(Exception):
@@ -67,7 +72,8 @@ class Worker:
         context = multiprocessing.get_context("spawn")  # a fork hangs once torch has used threads
         self._pipe, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._make), daemon=True)
-        self._process.start()
+        with _main_stays_out(self._make):
+            self._process.start()
         theirs.close()  # else nobody would notice that the process is gone
 
     def _finish(self) -> None:
@@ -76,13 +82,32 @@ class Worker:
         self._process.close()
 
 
+@contextmanager
+def _main_stays_out(make: Callable[[], Serve]) -> Iterator[None]:
+    """Start a process that does not run the main script again, unless the service stands in it.
+
+    A started process imports the script it came from, to find what stands there. A script that is not made
+    for it, with a pool at its top level, would start processes in turn.
+    """
+    inner = make.func if isinstance(make, partial) else make
+    if getattr(inner, "__module__", "__main__") == "__main__":
+        yield
+        return
+    with _one_at_a_time:
+        main, sys.modules["__main__"] = sys.modules["__main__"], ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
+
+
 def _serve(pipe: Connection, make: Callable[[], Serve]) -> None:
     """The life of the process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
     try:
         serve = make()
     except Exception as error:
-        serve = _failing(error)
+        serve = failing(error)
     with suppress(LostError):  # the parent is gone, so nobody wants an answer
         while True:
             request = _receive(pipe)
@@ -91,7 +116,7 @@ def _serve(pipe: Connection, make: Callable[[], Serve]) -> None:
             except LostError:
                 raise
             except BaseException as error:
-                last = ("error", _portable(error))
+                last = ("error", portable(error))
             if last is not None:
                 _send(pipe, last)
 
@@ -121,14 +146,16 @@ def _receive(pipe: Connection) -> Any:
         raise LostError from error
 
 
-def _failing(error: Exception) -> Serve:
+def failing(error: Exception) -> Serve:
+    """A service that could not be made: it tells every request why."""
+
     def serve(request: Any) -> Any:
         raise error
 
     return serve
 
 
-def _portable(error: BaseException) -> BaseException:
+def portable(error: BaseException) -> BaseException:
     """The error if it survives the pipe, else its name and words."""
     try:
         pickle.loads(pickle.dumps(error))

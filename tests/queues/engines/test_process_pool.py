@@ -1,4 +1,7 @@
 import multiprocessing
+import os
+import subprocess
+import sys
 import threading
 
 import engine_services as services
@@ -109,3 +112,19 @@ def test_a_request_that_no_pipe_can_carry_fails_alone():
 def test_a_pool_that_could_not_serve_is_refused(bad):
     with pytest.raises(ValueError, match=r"^`processes` is . and `retries` -?."):
         ProcessPoolEngine(services.make, **bad)
+
+
+def test_a_script_with_a_pool_at_its_top_level_is_not_run_again_in_the_workers(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        "from engine_services import Job, make\n"
+        "from seqdocs.queues.engines.process_pool import ProcessPoolEngine\n"
+        "print('once')\n"
+        "with ProcessPoolEngine(make, processes=2) as engine:\n"
+        "    print(engine.submit(Job(3)).result())\n"
+    )
+    env = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, env=env, timeout=120, check=False
+    )
+    assert (done.stdout, done.returncode) == ("once\n[0, 1, 2]\n", 0), done.stderr

@@ -54,6 +54,13 @@ def test_no_more_run_than_there_are_places_and_they_come_in_order():
     assert step(plan) == {"1": 1, "2": 1}
 
 
+def test_nobody_comes_in_on_blocks_that_others_inside_have_yet_to_fill():
+    plan = scheduler(6, 6, 2, blocks=6, chunk=3)
+    assert [step(plan), step(plan)] == [{"0": 3}, {"0": 3}]
+    assert names(plan.waiting) == "2"  # 0 and 1 will need all blocks, though one has none of them yet
+    assert plan.preemptions == 0
+
+
 def test_nobody_comes_in_whose_tokens_find_no_room_nor_anybody_behind_it():
     plan = scheduler(6, 5, 1, blocks=5)
     assert step(plan) == {"0": 6}

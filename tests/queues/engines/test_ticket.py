@@ -85,6 +85,19 @@ def test_a_callback_gets_every_token_and_when_it_fails_the_client_is_gone():
     assert str(one.cancelled) == "request one lost its client: hung up"
 
 
+def test_a_callback_hears_the_end_once_after_the_tokens_and_cannot_stop_it():
+    def over():
+        heard.append("over")
+        raise ConnectionError("hung up")
+
+    heard = []
+    one = ticket(on_token=heard.append, on_end=over)
+    one.push("a", 2.0)
+    one.end(3.0)
+    assert heard == ["a", "over"]
+    assert one.result() == ["a"]
+
+
 def test_no_answer_in_time_is_a_timeout():
     with pytest.raises(TimeoutError, match=r"^request one has no answer after 0\.01 seconds"):
         ticket().result(0.01)
