@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from seqdocs.queues.checks import positive
+from seqdocs.queues.checks import positive, rising
 
 
 def _count(count: int) -> int:
@@ -157,6 +157,26 @@ def deterministic(rate: float, count: int) -> Tensor:
     """
     positive("rate", rate, "per second")
     return torch.arange(_count(count), dtype=torch.float64) / rate
+
+
+def replay(times: Tensor, speed: float = 1.0) -> Tensor:
+    """Arrival times of a logged run, once more: counted from its first arrival, faster or slower.
+
+    Args:
+        times: when requests came, (N,), seconds on any clock, never going down.
+        speed: 2 is twice as fast.
+
+    Returns:
+        arrival times, (N,), seconds; the first is 0.
+
+    Raises:
+        ValueError: if ``times`` go down or ``speed`` is not above zero.
+
+    >>> replay(torch.tensor([100.0, 101.0, 104.0]), speed=2.0).tolist()
+    [0.0, 0.5, 2.0]
+    """
+    logged = rising("times", times)
+    return (logged - logged[:1]) / positive("speed", speed, "times the speed of the log")
 
 
 def mix(sizes: Sequence[float], shares: Sequence[float], count: int, seed: int) -> Tensor:

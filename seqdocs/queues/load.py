@@ -5,6 +5,9 @@ hides its stalls: the requests that would have suffered are not sent. :func:`ope
 sends; and since its own thread can be late too, it counts every latency from the scheduled time, keeps how
 late it was, and throws a run away that it spoiled itself. :func:`closed_loop` makes the mistake, to show it.
 
+:func:`population` is the honest closed load: so many clients who each wait for their answer, and say so. It
+asks what an engine can do at a given concurrency, not how long independent users would wait.
+
 Sources: Schroeder, Wierman and Harchol-Balter 2006, on how open and closed loads differ; Tene 2014, in the
 manual of wrk2, counts from the planned time and calls the mistake *coordinated omission*.
 """
@@ -12,6 +15,8 @@ manual of wrk2, counts from the planned time and calls the mistake *coordinated 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from time import perf_counter, sleep
 from typing import TypeVar
 
@@ -118,6 +123,40 @@ def closed_loop(
         tickets.append(engine.submit(request))
         _wait_for_answer(tickets[-1], place, len(requests))
     return _trace(tickets, zero)
+
+
+def population(engine: Engine[Request], requests: Sequence[Request], clients: int) -> Trace:
+    """Keep so many requests inside: whoever has an answer sends the next one of the list at once.
+
+    Args:
+        engine: an idle engine; it is left open.
+        requests: what to send, in this order.
+        clients: how many wait for answers at a time, at least 1.
+
+    Returns:
+        the trace; each request was scheduled when it was sent, and its zero is the first of them.
+
+    Raises:
+        ValueError: if ``clients`` is below 1.
+        RuntimeError: if the engine failed on a request; what it raised is the cause.
+    """
+    if clients < 1:
+        raise ValueError(f"`clients` is {clients}; there is at least 1")
+    turn, tickets = Lock(), list[Ticket[Request]]()
+
+    def client() -> None:
+        while True:
+            with turn:  # so that the engine's order is the list's
+                if len(tickets) == len(requests):
+                    return
+                place = len(tickets)
+                tickets.append(engine.submit(requests[place]))
+            _wait_for_answer(tickets[place], place, len(requests))
+
+    with ThreadPoolExecutor(clients) as crowd:
+        for done in [crowd.submit(client) for _ in range(clients)]:
+            done.result()
+    return trace_of(tickets, tickets[0].scheduled if tickets else 0.0)
 
 
 def _schedule(requests: Sequence[Request], arrival_times: Tensor) -> Tensor:

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from seqdocs.queues import arrivals
+from seqdocs.queues import arrivals, lindley
 
 BAD = [
     (lambda: arrivals.poisson(0.0, 3, seed=0), "`rate` is 0.0 per second but must be finite and above 0"),
@@ -87,3 +87,24 @@ def test_both_kinds_of_a_hyperexponential_bring_the_same_work():
     # beyond ten short means only the long ones are left: their share and their mean give the tail
     tail, mean = (1 - short), 1 / (2 * (1 - short))
     assert float((times > 6).double().mean()) == pytest.approx(tail * math.exp(-6 / mean), rel=0.05)
+
+
+def test_a_replay_begins_at_zero_and_keeps_the_gaps():
+    log = torch.tensor([50.0, 50.5, 54.0], dtype=torch.float64)
+    assert arrivals.replay(log).tolist() == [0.0, 0.5, 4.0]
+    assert arrivals.replay(log, speed=0.5).tolist() == [0.0, 1.0, 8.0]
+    assert arrivals.replay(log[:0]).tolist() == []
+
+
+def test_a_replay_of_a_run_has_the_same_waits():
+    log, services = 7.0 + arrivals.poisson(0.9, 500, seed=0), arrivals.exponential(1.0, 500, seed=1)
+    torch.testing.assert_close(lindley.waits(arrivals.replay(log), services), lindley.waits(log, services))
+
+
+@pytest.mark.parametrize(
+    ("times", "speed", "words"),
+    [([1.0, 0.0], 1.0, "^`times` must never go down"), ([0.0], 0.0, "^`speed` is 0.0 times the speed")],
+)
+def test_what_cannot_be_replayed_is_refused(times, speed, words):
+    with pytest.raises(ValueError, match=words):
+        arrivals.replay(torch.tensor(times), speed)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from threading import Barrier
 
 import pytest
 import torch
 
 from seqdocs.queues import lindley, trace
+from seqdocs.queues.engines.serial import SerialEngine
+from seqdocs.queues.engines.thread_pool import ThreadPoolEngine
 from seqdocs.queues.engines.ticket import Ticket
-from seqdocs.queues.load import LateSenderError, closed_loop, open_loop
+from seqdocs.queues.load import LateSenderError, closed_loop, open_loop, population
 
 STEP, SERVICE, STALL = 1 / 64, 1 / 128, 1.0  # seconds; powers of two, so that they add up exactly
 STALLED = 10  # the request before which the engine pauses
@@ -177,3 +180,36 @@ def test_a_negative_limit_is_named():
 @pytest.mark.parametrize("loop", [open_loop, closed_loop])
 def test_an_empty_load_is_an_empty_run(loop):
     assert len(run(loop, 0)) == 0
+
+
+def test_a_population_keeps_so_many_inside():
+    meeting = Barrier(3, timeout=60)  # nobody is answered before three are inside
+
+    def serve(request):
+        meeting.wait()
+        return request
+
+    with ThreadPoolEngine(serve, 5) as engine:
+        run = population(engine, range(12), clients=3)
+        assert len(engine._inside) == 0
+    assert len(run) == 12
+    assert int(trace.ahead_on_arrival(run).max()) == 2
+    assert bool((trace.slips(run) == 0).all())
+
+
+def test_a_population_of_one_waits_for_every_answer():
+    with SerialEngine(lambda n: n) as engine:
+        run = population(engine, range(5), clients=1)
+        assert len(population(engine, [], clients=2)) == 0
+    assert bool((run.scheduled[1:] >= run.finish[:-1]).all())
+
+
+def test_a_fault_in_a_population_names_the_request():
+    def serve(n):
+        raise ArithmeticError("no")
+
+    with SerialEngine(serve) as engine:
+        with pytest.raises(RuntimeError, match=r"^the engine failed on request 0 of 1: no$"):
+            population(engine, [1], clients=1)
+        with pytest.raises(ValueError, match=r"^`clients` is 0; there is at least 1$"):
+            population(engine, [1], clients=0)
