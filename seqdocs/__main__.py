@@ -8,6 +8,7 @@ from importlib import import_module
 COMMANDS = {
     "lint": ("seqdocs.entries.lint", "check every entry; one line per fault"),
     "bench": ("seqdocs.bench.cli", "list, run, show, compare and export measurements"),
+    "serve": ("seqdocs.queues.http.cli", "an engine with a language model behind OpenAI's completions"),
     "build": ("seqdocs.sphinxext.build", "measure what is stale, then draw and publish the site"),
 }
 
