@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from random import Random
+from statistics import median
 
 import pytest
 import torch
@@ -19,6 +21,7 @@ from seqdocs.models.language_model import CausalLM
 from seqdocs.queues.engines.continuous_batch import ContinuousBatchEngine
 from seqdocs.queues.engines.decoder import decoder
 from seqdocs.queues.engines.dynamic_batch import DynamicBatchEngine
+from seqdocs.queues.engines.engine import Engine
 from seqdocs.queues.engines.event_loop import EventLoopEngine
 from seqdocs.queues.engines.paged_model import PagedModel
 from seqdocs.queues.engines.process_pool import ProcessPoolEngine
@@ -27,7 +30,9 @@ from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.engines.static_batch import StaticBatchEngine
 from seqdocs.queues.engines.thread_pool import ThreadPoolEngine
 from seqdocs.queues.engines.traced import trace_of
-from seqdocs.queues.trace import littles_law_gap
+from seqdocs.queues.engines.waiting import make_waiting
+from seqdocs.queues.load import population
+from seqdocs.queues.trace import littles_law_gap, span
 
 CONTEXT = 64
 pytestmark = pytest.mark.timeout(3600)
@@ -88,6 +93,14 @@ def stumbling(draw: Random) -> Callable[[object], None]:
     return before
 
 
+def ray_replicas(folder: str, replicas: int, **options) -> Engine[Request]:
+    """Ray actors on this machine that die of requests named "deadly…"."""
+    pytest.importorskip("ray", reason="needs the package ray, which is in the group `test`")
+    from seqdocs.queues.engines.ray_replicas import RayReplicasEngine
+
+    return RayReplicasEngine(partial(make_deadly, folder), replicas, num_cpus=0.25, **one_by_one, **options)
+
+
 check = partial(check_request, context=CONTEXT, vocabulary=VOCABULARY)
 one_by_one = {"check": check, "limit": 40}
 ENGINES = {
@@ -95,6 +108,7 @@ ENGINES = {
     "thread pool": lambda draw, folder: ThreadPoolEngine(serve, 3, **one_by_one),
     "event loop": lambda draw, folder: EventLoopEngine(serve, 3, **one_by_one),
     "process pool": lambda draw, folder: ProcessPoolEngine(partial(make_deadly, folder), 2, **one_by_one),
+    "ray replicas": lambda draw, folder: ray_replicas(folder, 2),
     "static batch": lambda draw, folder: StaticBatchEngine(
         FakeModel(8, CONTEXT, before=stumbling(draw)), 8, limit=40
     ),
@@ -112,11 +126,14 @@ IN_ORDER = {"serial", "event loop"} | BATCHES  # requests begin in the order the
 @pytest.mark.parametrize("name", ENGINES)
 def test_nobody_is_lost_doubled_or_out_of_order_whatever_goes_wrong(name, full, draw, proven, tmp_path):
     count, before = (10_000 if full else 300), threading.active_count()
+    if name == "ray replicas":
+        count //= 10  # a call to an actor takes a millisecond, a new actor seconds
+    kills = {"process pool": 20, "ray replicas": 4}.get(name, 0)
     engine = ENGINES[name](draw, str(tmp_path))
     with ThreadPoolExecutor(4) as readers, engine:
         client = Client(engine, draw, readers)
         for number in range(count):
-            client.send(number, fault_of(draw, deadly=20 / count if name == "process pool" else 0.0))
+            client.send(number, fault_of(draw, deadly=kills / count))
     client.judge()
     assert client.said.total() == count
     assert threading.active_count() == before
@@ -131,3 +148,25 @@ def test_nobody_is_lost_doubled_or_out_of_order_whatever_goes_wrong(name, full, 
     assert abs(littles_law_gap(run)) < 1e-9
     told = ", ".join(f"{number} {what}" for what, number in client.said.most_common())
     proven(f"{name}: {count:,} requests, 0 lost, 0 doubled, 0 out of order, |L - λW| < 1e-9: {told}")
+
+
+# -- more machines
+
+
+def test_two_ray_replicas_answer_nearly_twice_as_many(full, proven):
+    if not full:
+        pytest.skip("a ratio of times says something on a quiet machine alone")
+    pytest.importorskip("ray", reason="needs the package ray, which is in the group `test`")
+    if (os.cpu_count() or 1) < 2:
+        pytest.skip("two replicas and who asks them need two cores")
+    from seqdocs.queues.engines.ray_replicas import RayReplicasEngine
+
+    def seconds(engine) -> float:
+        return span(population(engine, range(100), clients=8))
+
+    serve, ratios = partial(make_waiting, 0.02), []
+    with RayReplicasEngine(serve, 1, num_cpus=0.25) as one, RayReplicasEngine(serve, 2, num_cpus=0.25) as two:
+        seconds(one), seconds(two)
+        ratios = [seconds(one) / seconds(two) for _ in range(7)]
+    assert median(ratios) >= 1.7
+    proven(f"two Ray replicas answer {median(ratios):.2f} times as many requests of 20 ms as one")
