@@ -35,6 +35,7 @@ class Mutant:
 TABLES = {  # what each is about: `nox -s prove -- -k models` plants those of the models alone
     "machinery": "mutants.toml",
     "models": "model_mutants.toml",
+    "serving": "serving_mutants.toml",
 }
 
 
