@@ -213,9 +213,9 @@ def admission(device, *, count=240, service=0.01, limits=(4, 240), deadline=10.0
     return {
         "limits": list(limits),
         "rows": [rows[limit] for limit in limits],
-        "few": {name: quantity(number, "requests") for name, number in few.items()},
-        "many": {name: quantity(number, "requests") for name, number in many.items()},
-        "limit": quantity(limits[0], "requests"),
+        "few": {name: quantity(number, "") for name, number in few.items()},
+        "many": {name: quantity(number, "") for name, number in many.items()},
+        "limit": quantity(limits[0], ""),
         "count": quantity(count, "requests"),
     }
 

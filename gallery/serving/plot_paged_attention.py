@@ -120,10 +120,10 @@ def same_memory(device, *, requests=48, contexts=4, size=32, block=4):
     one_context = at_once == 1 and largest <= CONTEXT
     return {
         "running": {name: [step.running for step in usage] for name, usage in runs.items()},
-        "most": {name: quantity(count, "requests") for name, count in most.items()},
+        "most": {name: quantity(count, "") for name, count in most.items()},
         "steps": {name: quantity(len(usage), "steps") for name, usage in runs.items()},
         "preemptions": quantity(preempted["paged"], "preemptions"),
-        "same": {name: quantity(count, "answers") for name, count in same.items()},
+        "same": {name: quantity(count, "") for name, count in same.items()},
         "requests": quantity(requests, "requests"),
         "room": quantity(room, "positions"),
         "room_bytes": quantity(room * each, "B"),

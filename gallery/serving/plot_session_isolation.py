@@ -55,11 +55,6 @@ def serve(paged, asked):
     return [ticket.result() for ticket in tickets]
 
 
-def memory(paged):
-    """The keys and values of a paged model, as it keeps them."""
-    return paged._keys, paged._values
-
-
 def wrong(answers, right):
     """How many differ."""
     return sum(answer != other for answer, other in zip(answers, right, strict=True))
@@ -82,10 +77,10 @@ def reuse(device, *, first=24, second=24, blocks=40, block_size=4):
         paged = kind(model, blocks, block_size)
         serve(paged, ours)
         if kind is PagedModel:
-            left = sum(int((part != 0).sum()) for part in memory(paged))
-            held = sum(part.numel() for part in memory(paged))
+            left = sum(int((part != 0).sum()) for part in paged.memory)
+            held = sum(part.numel() for part in paged.memory)
         plain = wrong(serve(paged, theirs), right)
-        for part in memory(paged):
+        for part in paged.memory:
             part.fill_(torch.nan)  # poison: whoever reads it, and be it with weight zero, says so
         counts[name] = {"others": plain, "poison": wrong(serve(paged, theirs), right)}
     clean = counts["emptied"] == {"others": 0, "poison": 0}
@@ -95,8 +90,8 @@ def reuse(device, *, first=24, second=24, blocks=40, block_size=4):
         "left": quantity(left, "numbers"),
         "share": quantity(100 * left / held, "%"),
         "requests": quantity(second, "requests"),
-        "emptied": {name: quantity(count, "answers") for name, count in counts["emptied"].items()},
-        "careless": {name: quantity(count, "answers") for name, count in counts["as found"].items()},
+        "emptied": {name: quantity(count, "") for name, count in counts["emptied"].items()},
+        "careless": {name: quantity(count, "") for name, count in counts["as found"].items()},
         "claims": {
             "s1-27": verdict_by(
                 {"refuted": clean and leaks},

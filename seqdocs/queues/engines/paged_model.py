@@ -85,6 +85,11 @@ class PagedModel:
         both: int = self._keys.nbytes + self._values.nbytes
         return both // (self.blocks * self.block_size)
 
+    @property
+    def memory(self) -> tuple[Tensor, Tensor]:
+        """Keys and values as they lie there, each (layers, blocks, block size, m, d): to look at."""
+        return self._keys, self._values
+
     @torch.no_grad()
     def next_tokens(self, readings: Sequence[Reading]) -> list[int]:
         """Read tokens of several sequences; their keys and values go into their blocks.
