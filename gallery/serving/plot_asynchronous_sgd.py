@@ -42,13 +42,13 @@ def training_step(batch, width, device):
     return step
 
 
-@experiment(small={"batches": (1, 4), "width": 16}, seconds=90, memory_gb=2)
-def batches(device, *, batches=(1, 4, 16, 64, 256), width=256):
+@experiment(small={"batches": (1, 4), "width": 16, "most_seconds": 0.2}, seconds=90, memory_gb=2)
+def batches(device, *, batches=(1, 4, 16, 64, 256), width=256, most_seconds=4.0):
     """Examples per second of synchronous training against batch size, and the work of one example."""
     torch.set_num_threads(1)
     steps = {str(batch): training_step(batch, width, device) for batch in batches}
     work = [flops(step)["value"] / int(batch) for batch, step in steps.items()]
-    times = compare(steps, agree=False, max_seconds=4.0, threads=1)["times"]
+    times = compare(steps, agree=False, max_seconds=most_seconds, threads=1)["times"]
     speed = {f"batch_{batch}": rate(times[str(batch)], batch, "examples/s") for batch in batches}
     last = batches[-1]
     gain = inverse(times[str(last)]["ratio"], "×", last)  # of two times of one round

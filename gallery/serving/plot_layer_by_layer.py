@@ -38,8 +38,8 @@ def node_by_node(x, weight, bias):
     return out + bias
 
 
-@experiment(small={"widths": (8, 16), "batch": 4}, seconds=90, memory_gb=2)
-def nodes(device, *, widths=(16, 64, 256, 1024), batch=64):
+@experiment(small={"widths": (8, 16), "batch": 4, "seconds_each": 0.1}, seconds=90, memory_gb=2)
+def nodes(device, *, widths=(16, 64, 256, 1024), batch=64, seconds_each=0.8):
     """Seconds of one layer, node by node and as one product, against its width."""
     times, rows, ratios = {"node by node": [], "one product": []}, [], []
     for width in widths:
@@ -51,7 +51,7 @@ def nodes(device, *, widths=(16, 64, 256, 1024), batch=64):
                 "one product": lambda x=x, w=weight, b=bias: F.linear(x, w, b),
             },
             tolerance=1e-3,
-            max_seconds=0.8,
+            max_seconds=seconds_each,
             threads=1,
         )["times"]
         for name, column in times.items():
@@ -236,8 +236,8 @@ def example_by_example(x, outer):
     return total
 
 
-@experiment(small={"batches": (2, 4), "width": 8}, seconds=90, memory_gb=2)
-def gradients(device, *, batches=(4, 16, 64, 256), width=256):
+@experiment(small={"batches": (2, 4), "width": 8, "seconds_each": 0.1}, seconds=90, memory_gb=2)
+def gradients(device, *, batches=(4, 16, 64, 256), width=256, seconds_each=0.8):
     """Seconds of one layer's weight gradient: one example after the other, and all in one product."""
     times, ratios = {"one example at a time": [], "one product": []}, []
     for batch in batches:
@@ -249,7 +249,7 @@ def gradients(device, *, batches=(4, 16, 64, 256), width=256):
                 "one product": lambda x=x, g=outer: g.t() @ x,
             },
             tolerance=1e-3,
-            max_seconds=0.8,
+            max_seconds=seconds_each,
             threads=1,
         )["times"]
         for name, column in times.items():
