@@ -11,7 +11,7 @@ of the past the candidate may see. Two networks carry the name; they differ in w
 # ------------------------------
 # :math:`h_t = z \odot h_{t-1} + (1 - z) \odot n_t` with a fixed z is the oldest filter there is: an
 # exponential moving average. We fix the update gate by its bias, show the unit one pulse and watch it fade.
-# The time after which half is left should be :math:`\log ½ / \log z`.
+# The time after which half is left should be :math:`\log 0.5 / \log z`.
 
 import math
 
