@@ -60,7 +60,7 @@ MALFORMED = [
     (body(n=True), "`n` is true; it must be 1 or left out; nothing else is served here"),
     (body(logprobs=1), "`logprobs` is 1; it must be left out; nothing else is served here"),
     (body(stream_options=[]), '`stream_options` is []; it must be {"include_usage": true or false}'),
-    (body(promt="Hi"), 'there is no field "promt"; there are model, prompt, '),
+    (body(messages="Hi"), 'there is no field "messages"; there are model, prompt, '),
     (
         body(prompt=[[1] * 100]),
         "`prompt` is [[1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1...; it",
