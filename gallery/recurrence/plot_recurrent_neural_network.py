@@ -3,7 +3,7 @@ Recurrent neural network
 ========================
 
 One layer, used again at every word, with its last answer as a second input. We read four words, look at what
-must wait for what, and count how much of the machine that leaves idle.
+must wait for what and what need not, and read backwards too.
 """
 
 # %%
@@ -91,11 +91,10 @@ for run in first_pass():
     for t, state in enumerate(states):
         for row, number in enumerate(state):
             corner = 2 * t, 1.5 - 0.5 * row
-            shade = figures.plt.get_cmap("PuOr")((number + 1) / 2)
-            axes.add_patch(figures.plt.Rectangle(corner, 0.8, 0.5, fc=shade, ec="0.4"))
-            dark = abs(number) > 0.6
-            axes.text(corner[0] + 0.4, corner[1] + 0.25, f"{number:.1f}", ha="center", va="center",
-                      fontsize=8, color="white" if dark else "black")  # fmt: skip
+            fill = figures.BLUE if number > 0 else figures.VERMILION
+            strength = 0.1 + 0.45 * abs(number)
+            axes.add_patch(figures.plt.Rectangle(corner, 0.8, 0.5, fc=fill, alpha=strength, lw=0))
+            axes.text(corner[0] + 0.4, corner[1] + 0.25, f"{number:.1f}", ha="center", va="center", size=8)
         arrow = {"arrowstyle": "-|>", "color": figures.GREY, "linewidth": 1.4}
         axes.annotate("", (2 * t + 0.4, -0.05), (2 * t + 0.4, -0.6), arrowprops=arrow)
         axes.annotate("", (2 * t - 0.05, 1), (2 * t - 1.15, 1), arrowprops=arrow)
@@ -246,7 +245,7 @@ for run in directions():
     fig, panels = figures.figure(
         alt=f"Two squares of {T} by {T}: how strongly output t feels input s. In one direction everything "
         "above the diagonal is empty; in both directions the whole square is filled.",
-        caption="Size of the derivative of each output by each input; white is exactly zero.",
+        caption="Size of the derivative of each output by each input; empty is exactly zero.",
         run=run,
         columns=2,
         height=3.3,
@@ -259,14 +258,16 @@ for run in directions():
         shown = norms.where(norms > 0, torch.nan).log10()
         shades = axes.imshow(shown, cmap="viridis", vmin=-6, vmax=0, extent=ends)
         axes.set(title=title, xlabel="input, $s$", ylabel="output, $t$")
+        axes.set_xticks(range(1, T + 1, 3))
+        axes.set_yticks(range(1, T + 1, 3))
         axes.grid(visible=False)
     fig.colorbar(shades, ax=panels, label="$\\log_{10}$ of the norm", shrink=0.8)
 
 # %%
 # What to take away
 # -----------------
-# The recurrence waits for itself, word after word; the products of the inputs, the batch and the other layers
-# do not. A large batch and a wide state fill the machine, a single sentence never does.
+# The recurrence waits for itself, word after word; the products of the inputs, other sentences and the
+# other layers do not. :doc:`/gallery/recurrence/plot_recurrent_speed` has what that is worth in time.
 # Next to read: :term:`recurrent neural network`, :term:`vanishing gradient`, :term:`throughput`.
 
 if __name__ == "__main__":
