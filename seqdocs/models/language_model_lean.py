@@ -1,4 +1,4 @@
-r"""One decoding step of the language model without detours: the same operations on (B, D), nothing around them.
+r"""One decoding step of the language model without detours: the same operations, nothing around them.
 
 Letters: B batch · D width · n heads · m heads of keys and values · d width of a head · S positions seen.
 
@@ -7,8 +7,8 @@ operations: views and copies of shapes that are one position long, checks of wha
 form drops the dimension of time, writes keys and values straight into the cache, and asks no module.
 
 Limits: learned positions or none, no window, no filler, a cache that keeps all. :func:`fits` says so;
-:meth:`~seqdocs.models.language_model.CausalLM.decode` walks through its blocks otherwise. Hooks on the modules
-inside are not called.
+:meth:`~seqdocs.models.language_model.CausalLM.decode` walks through its blocks otherwise. Hooks on the
+modules inside are not called.
 
 >>> import torch
 >>> from seqdocs.models.language_model import CausalLM
@@ -56,7 +56,7 @@ def fits(model: CausalLM, token: Tensor, cache: Sequence[Cache]) -> bool:
 
 
 def decode(model: CausalLM, token: Tensor, cache: Sequence[Cache]) -> Tensor:
-    """Logits after one more token of each sequence, (B,) to (B, V); the cache grows by one position, in place."""
+    """Logits after one more token of each sequence, (B,) to (B, V); the cache grows by one, in place."""
     t = cache[0].length
     x = F.embedding(token, model.tokens.weight)
     if isinstance(model.positions, LearnedPositions):
@@ -64,7 +64,7 @@ def decode(model: CausalLM, token: Tensor, cache: Sequence[Cache]) -> Tensor:
     for block, layer in zip(model.each_block(), cache, strict=True):
         x = x + _attend(block, _normed(x, block.norm1), layer, t)
         first, _, second = block.mlp
-        assert isinstance(first, nn.Linear) and isinstance(second, nn.Linear)  # typed, which Sequential is not
+        assert isinstance(first, nn.Linear) and isinstance(second, nn.Linear)  # for mypy
         h = F.gelu(F.linear(_normed(x, block.norm2), first.weight, first.bias))
         x = x + F.linear(h, second.weight, second.bias)
         layer.length = t + 1
