@@ -87,7 +87,7 @@ class PagedModel:
 
     @property
     def memory(self) -> tuple[Tensor, Tensor]:
-        """Keys and values as they lie there, each (layers, blocks, block size, m, d): to look at."""
+        """Keys and values as they lie there, to look at; each is (layers, blocks, block size, m, d)."""
         return self._keys, self._values
 
     @torch.no_grad()
