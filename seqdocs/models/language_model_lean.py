@@ -76,7 +76,7 @@ def _attend(block: Block, x: Tensor, cache: Cache, t: int) -> Tensor:
     reader = block.attention
     (B, D), n, m = x.shape, reader.heads, reader.key_value_heads
     projected = F.linear(x, reader.in_proj_weight, reader.in_proj_bias).view(B, n + 2 * m, D // n)
-    q, k, v = torch.split(projected, (n, m, m), 1)
+    q, k, v = torch.split(projected, [n, m, m], dim=1)
     cache.keys.select(2, t).copy_(k)
     cache.values.select(2, t).copy_(v)
     keys, values = cache.keys.narrow(2, 0, t + 1), cache.values.narrow(2, 0, t + 1)

@@ -276,7 +276,7 @@ REFUSED = [
     ),
     (
         lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 3))[1], method="fast"),
-        "`method` is 'fast'; it is \"blocks\" or \"lean\"",
+        '`method` is \'fast\'; it is "blocks" or "lean"',
     ),
     (
         lambda net: net.prefill(prompt(2, 3), lengths=torch.tensor([0, 3])),
