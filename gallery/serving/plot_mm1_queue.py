@@ -93,7 +93,7 @@ def means(device, *, loads=(0.5, 0.7, 0.8, 0.9, 0.95), servers=(2, 8), count=400
         "loads": list(loads),
         "found": {name: [list(one) for one in column] for name, column in found.items()},
         "customers": quantity(count * runs, "customers"),
-        "held": quantity(held, "points"),
+        "held": quantity(held, ""),
         "points": quantity(len(pairs), "points"),
         "worst": quantity(100 * max(abs(one.value / said - 1) for said, one in pairs), "%"),
         "table": table(["queue", ("theory", "service times"), ("simulated", "service times")], rows),
