@@ -173,7 +173,7 @@ def sizes(device, *, sources=(1, 2, 5, 9, 14), targets=(1, 3, 8), hidden=16):
                 {"holds": taken == wanted and same},
                 "refuted",
                 f"one pair of networks took {taken} of {wanted} combinations of {len(sources)} lengths of "
-                f"sources and {len(targets)} of targets; in one batch, sources get the answers they get alone",
+                f"sources and {len(targets)} of targets; in one batch, each gets the answer it gets alone",
             )
         },
     }
