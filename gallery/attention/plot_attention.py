@@ -197,7 +197,7 @@ for run in scores():
 
 
 @experiment(small={"length": 3, "steps": 2}, seconds=90, memory_gb=2)
-def alignment(device, length=8, steps=500, hidden=32, symbols=8):
+def alignment(device, length=8, steps=400, hidden=32, symbols=8):
     """Mean weights of an additive attention trained to reverse, and its accuracy."""
     torch.set_num_threads(1)
     torch.manual_seed(0)

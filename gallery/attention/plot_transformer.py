@@ -212,7 +212,7 @@ def tiny_bert(half, steps, device):
 
 
 @experiment(small={"half": 2, "steps": 2}, seconds=120, memory_gb=2)
-def masks(device, half=6, steps=500):
+def masks(device, half=6, steps=300):
     """Accuracy at each place of a palindrome: a tiny GPT reads from the left, a tiny BERT from both sides."""
     torch.set_num_threads(1)
     places = {"GPT": tiny_gpt(half, steps, device), "BERT": tiny_bert(half, steps, device)}
