@@ -191,9 +191,9 @@ for run in scores():
 # %%
 # What a trained one looks at
 # ---------------------------
-# A small encoder and decoder learn to write their source backwards. Nobody tells the attention which token to
-# look at; after training, each step looks at the one it needs, and the weights are a picture of the
-# alignment.
+# A small encoder and decoder learn to write their source backwards. Nobody tells the attention where to look;
+# after training, each step looks where its token is, and the weights are a picture of the alignment. (A state
+# of the encoder holds its neighbours' tokens too, so a neighbour often does as well.)
 
 
 @experiment(small={"length": 3, "steps": 2}, seconds=90, memory_gb=2)
@@ -233,8 +233,8 @@ for run in alignment():
     grid = torch.tensor(run["weights"])
     fig, axes = figures.figure(
         alt="Mean weights, written token by source token: large on the diagonal from the top right "
-        f"to the bottom left. In {run['aligned']['value']} {run['aligned']['unit']} the largest weight is on "
-        f"the source token that is due; {run['right']['value']:.0f} % of the tokens are right.",
+        f"to the bottom left. In {run['near']['value']} {run['near']['unit']} the largest weight is on the source "
+        f"token that is due or beside it; {run['right']['value']:.0f} % of the tokens are right.",
         caption="Where a decoder looks that was trained to write its source backwards (mean of 200 sources).",
         run=run,
     )
