@@ -233,8 +233,8 @@ for run in alignment():
     grid = torch.tensor(run["weights"])
     fig, axes = figures.figure(
         alt="Mean weights, written token by source token: large on the diagonal from the top right "
-        f"to the bottom left. In {run['near']['value']} {run['near']['unit']} the largest weight is on the source "
-        f"token that is due or beside it; {run['right']['value']:.0f} % of the tokens are right.",
+        f"to the bottom left. In {run['near']['value']} {run['near']['unit']} the largest weight is on the "
+        f"source token that is due or beside it; {run['right']['value']:.0f} % of the tokens are right.",
         caption="Where a decoder looks that was trained to write its source backwards (mean of 200 sources).",
         run=run,
     )
