@@ -136,7 +136,9 @@ for run in shuffled():
     axes.set_yticks(places, [name.replace("  +", "+") for name in names])
     axes.invert_yaxis()
     axes.axvline(torch.finfo(torch.float32).eps, color=figures.GREY, linewidth=1)
-    axes.set(xscale="log", xlabel="largest difference, relative; the line is single precision")
+    axes.set(
+        xscale="log", xlabel="largest difference, relative; the line is single precision", ylabel="layer"
+    )
 
 # %%
 # Further than training went
@@ -221,7 +223,7 @@ for run in further():
     axes.set_xscale("log", base=2)
     axes.set_xticks(run["lengths"], [str(length) for length in run["lengths"]])
     axes.set(xlabel="length, tokens; the line ends training", ylabel="accuracy, %", ylim=(0, 103))
-    axes.legend()
+    figures.label_lines(axes)
 
 # %%
 # What to take away
