@@ -125,14 +125,13 @@ for run in scale():
 
 
 @experiment(small={"lengths": (4, 8), "width": 8, "seconds": 0.05}, seconds=60, memory_gb=3)
-@torch.no_grad()
 def scores(device, *, lengths=(16, 64, 256), width=64, batch=4, seconds=0.5):
     """Time and peak memory of reading n keys with n questions, by kind of score."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     nets = {
-        "additive": AdditiveAttention(width, width, width).to(device),
-        "general": MultiplicativeAttention("general", width, width).to(device),
+        "additive": AdditiveAttention(width, width, width).to(device).requires_grad_(False),
+        "general": MultiplicativeAttention("general", width, width).to(device).requires_grad_(False),
         "dot": MultiplicativeAttention("dot", width, width).to(device),
     }
     few = torch.randn(1, 3, width, device=device), torch.randn(1, 5, width, device=device)

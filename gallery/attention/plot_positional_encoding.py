@@ -56,7 +56,7 @@ def layers(width, length, device):
     on_all = torch.nn.Linear(length * width, length * width)
     read = functools.partial(net, method="matrix")
     for module in (net, causal, table, on_each, on_all, walk := RNN(width, width)):
-        module.to(device, torch.float64)
+        module.to(device, torch.float64).requires_grad_(False)
     return {
         "attention, no positions": read,
         "  + sinusoidal": lambda x: read(added(x)),
@@ -71,7 +71,6 @@ def layers(width, length, device):
 
 
 @experiment(small={"length": 6, "width": 8, "shuffles": 2}, seconds=60, memory_gb=2)
-@torch.no_grad()
 def shuffled(device, length=32, width=32, shuffles=20):
     """Largest difference between shuffled outputs and outputs of the shuffled, relative to the outputs."""
     torch.set_num_threads(1)

@@ -219,11 +219,10 @@ for run in crossover():
 
 
 @experiment(small={"lengths": (8, 16), "width": 16, "tokens": 8, "window": 4}, seconds=60, memory_gb=2)
-@torch.no_grad()
 def memory(device, *, lengths=(64, 128, 256, 512, 1024), width=64, heads=8, tokens=512, window=64):
     """Peak bytes of a forward pass in both forms, and bytes of the cache after some tokens."""
     torch.set_num_threads(1)
-    net = CausalSelfAttention(width, heads).to(device)
+    net = CausalSelfAttention(width, heads).to(device).requires_grad_(False)
     peaks = {
         form: [
             peak_memory(functools.partial(net, torch.randn(1, n, width, device=device), method=form), device)[
@@ -237,7 +236,7 @@ def memory(device, *, lengths=(64, 128, 256, 512, 1024), width=64, heads=8, toke
     kinds["window"] = {"window": window}
     kept = {}
     for name, options in kinds.items():
-        reader = CausalSelfAttention(width, heads, **options).to(device)
+        reader = CausalSelfAttention(width, heads, **options).to(device).requires_grad_(False)
         cache = reader.new_cache(1, tokens)
         reader(torch.randn(1, tokens, width, device=device), cache)
         kept[name] = cache.keys.nbytes + cache.values.nbytes
@@ -296,11 +295,10 @@ def token_by_token(net, x):
 
 
 @experiment(small={"lengths": (4, 8), "width": 8}, seconds=60, memory_gb=2, devices=("cpu",))  # counts
-@torch.no_grad()
 def order(device, lengths=(8, 16, 32, 64, 128), width=16):
     """Longest chain of dependent operations, at once and token by token, and pairs that are read."""
     torch.set_num_threads(1)
-    net = CausalSelfAttention(width, 2)
+    net = CausalSelfAttention(width, 2).requires_grad_(False)
     inputs = [torch.randn(1, length, width) for length in lengths]
     check_agreement({"at once": net(inputs[-1]), "in turn": token_by_token(net, inputs[-1])}, "at once")
     chains = {

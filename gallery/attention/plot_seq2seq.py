@@ -159,11 +159,10 @@ for run in trained:
 
 
 @experiment(small={"sources": (1, 3), "targets": (1, 2)}, seconds=60, memory_gb=1, devices=("cpu",))  # counts
-@torch.no_grad()
 def sizes(device, *, sources=(1, 2, 5, 9, 14), targets=(1, 3, 8), hidden=16):
     """Which lengths of source and target one pair of networks takes, and whether a batch changes answers."""
     torch.set_num_threads(1)
-    net = network("general", hidden, device)
+    net = network("general", hidden, device).requires_grad_(False)
     taken = 0
     for S in sources:
         for T in targets:

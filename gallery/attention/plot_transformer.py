@@ -272,12 +272,11 @@ def numbers_kept(cache):
     memory_gb=2,
     devices=("cpu",),  # counts
 )
-@torch.no_grad()
 def bottlenecks(device, lengths=(16, 32, 64, 128), width=32):
     """Steps to read and to write, work of one more token, and bytes kept, against length."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    net = CausalLM(vocabulary=64, context=max(lengths), width=width, layers=2, heads=4)
+    net = CausalLM(vocabulary=64, context=max(lengths), width=width, layers=2, heads=4).requires_grad_(False)
     walk = GRU(width, width, num_layers=2)
     reading, writing, kept, work = [], [], [], []
     for length in lengths:
