@@ -182,7 +182,7 @@ def crossover(device, *, lengths=(16, 64, 128, 256, 1024), width=64, batch=2, lo
                 {"qualified": all_of(faster, dearer > 2), "holds": faster},
                 "refuted",
                 f"at {middle} tokens a training step takes a GRU {gains[middle]['value']:.1f} times as long "
-                f"as attention; at {lengths[-1]} it does {dearer:.1f} times the GRU's work",
+                f"as attention, which at {lengths[-1]} does {dearer:.1f} times the GRU's work",
             )
         },
     }
