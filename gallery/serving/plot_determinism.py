@@ -165,7 +165,7 @@ for run in bits():
     axes.barh(names, [n for _, n in found.values()], 0.5, color=figures.VERMILION, label="different results")
     axes.invert_yaxis()
     axes.set(xlabel="runs", ylabel="what changed")
-    axes.legend()
+    axes.legend(loc="upper center", bbox_to_anchor=(0.4, 1.18), ncols=2)
 
 # %%
 # Does it change the answer?

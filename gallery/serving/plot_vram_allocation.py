@@ -271,7 +271,8 @@ def cache(device, *, positions=(64, 128, 256, 512, 1024), width=128, layers=6, h
 for run in cache():
     positions = run["positions"]
     fig, axes = figures.figure(
-        alt=f"Megabytes of the KV cache against positions: straight lines. At {positions[-1]} positions: "
+        alt="Megabytes of the KV cache against positions, on logarithmic scales: in proportion. At"
+        f" {positions[-1]} positions: "
         + ", ".join(f"{B} sequences {real[-1] / 1e6:.3g} MB" for B, real in run["real"].items())
         + f". The weights take {run['weights']['value'] / 1e6:.3g} MB.",
         caption="KV cache against positions: allocated (points), counted from shapes (lines).",
@@ -283,7 +284,9 @@ for run in cache():
         axes.plot(positions, [n / 1e6 for n in run["said"][B]], color=colour, label=f"{B} at once")
         axes.plot(positions, [n / 1e6 for n in real], "o", color=colour)
     axes.axhline(run["weights"]["value"] / 1e6, color=figures.GREY, linestyle="--", label="all weights")
-    axes.set(xlabel="positions of each sequence", ylabel="memory, MB", yscale="log")
+    axes.set(xscale="log", yscale="log", xlabel="positions of each sequence", ylabel="memory, MB")
+    axes.set_xticks(positions, [str(length) for length in positions])
+    axes.minorticks_off()
     axes.legend()
 
 # %%
