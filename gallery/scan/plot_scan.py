@@ -182,16 +182,17 @@ def against_all(device, shape, threads, compiled):
     }
 
 
-SMALL = {"shape": (2, 16, 4), "compiled": False}
-
-
-@experiment(small=SMALL, seconds=240, memory_gb=6, packages=("minGRU-pytorch",))
+@experiment(
+    small={"shape": (2, 16, 4), "compiled": False}, seconds=240, memory_gb=6, packages=("minGRU-pytorch",)
+)
 def one_thread(device, shape=(8, 1024, 256), compiled=True):
     """On one thread."""
     return against_all(device, shape, 1, compiled)
 
 
-@experiment(small=SMALL, seconds=240, memory_gb=6, packages=("minGRU-pytorch",))
+@experiment(
+    small={"shape": (2, 16, 4), "compiled": False}, seconds=240, memory_gb=6, packages=("minGRU-pytorch",)
+)
 def all_threads(device, shape=(8, 1024, 256), compiled=True):
     """On as many threads as torch is set to."""
     return against_all(device, shape, None, compiled)
