@@ -2,8 +2,8 @@
 State-space models
 ==================
 
-A state-space model is a linear recurrence with several numbers per channel. With constant coefficients it is one
-long convolution. Let the coefficients look at the input and it can choose what to keep; then it is a scan.
+A state-space model is a linear recurrence with several numbers per channel. With constant coefficients it is
+one long convolution. Let the coefficients look at the input and it can choose what to keep; then it is a scan.
 """
 
 # %%
