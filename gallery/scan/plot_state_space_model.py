@@ -3,7 +3,7 @@ State-space models
 ==================
 
 A state-space model is a linear recurrence with several numbers per channel. With constant coefficients it is
-one long convolution. Let the coefficients look at the input and it can choose what to keep; then it is a scan.
+one long convolution. Let the coefficients look at the input, and it can choose what to keep: a scan.
 """
 
 # %%
@@ -238,8 +238,8 @@ def race(device, shape=(2, 1024, 256, 16)):
 
 for run in race():
     fig, (left, right) = figures.figure(
-        alt=f"Time and peak memory of selective scans at {tuple(run['shape'])}, in units of chunked and of all "
-        "states. "
+        alt=f"Time and peak memory of selective scans at {tuple(run['shape'])}, in units of chunked and of "
+        "all states. "
         + "; ".join(
             f"{name}: forward {ratio['value']:.2g} times, "
             f"{run['peak']['forward'][name]['value'] / run['states']['value']:.2g} of the states"
