@@ -93,6 +93,11 @@ def test_an_impossible_token_stays_impossible():
     assert all(one[1] == -math.inf and math.isclose(one.exp().sum(), 1) for one in kept)
 
 
+def test_a_nucleus_of_one_keeps_what_rounding_would_drop():
+    """The first token has a probability of 1 in single precision, and yet the others are possible."""
+    assert nucleus(torch.tensor([0.0, -20.0, -20.0]), 1.0).isfinite().all()
+
+
 def test_large_logits_do_not_overflow():
     assert tempered(torch.tensor([3e4, 2.9e4]), 1e-36).exp().tolist() == [1.0, 0.0]
 
