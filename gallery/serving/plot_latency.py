@@ -211,6 +211,7 @@ for run in runs:
         axes.minorticks_off()
     for axes in (panels[0], panels[2]):
         axes.set_yticks(range(len(spread)), list(spread))
+        axes.set(ylabel="engine")
     panels[0].invert_yaxis()
 
 # %%
