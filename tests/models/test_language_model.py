@@ -310,3 +310,12 @@ REFUSED = [
 def test_a_wrong_argument_is_named(call, words: str) -> None:
     with pytest.raises(ValueError, match="^" + re.escape(words) + "$"):
         call(model())
+
+
+def test_a_lean_step_knows_which_queries_share_a_key() -> None:
+    torch.manual_seed(0)
+    sizes = {"vocabulary": 11, "context": 12, "width": 8, "layers": 1, "heads": 4, "key_value_heads": 2}
+    net, tokens = CausalLM(**sizes).double(), prompt(3, 5)
+    (_, cache), (_, other) = net.prefill(tokens), net.prefill(tokens)
+    lean, walked = net.decode(tokens[:, 0], cache), net.decode(tokens[:, 0], other, method="blocks")
+    torch.testing.assert_close(lean, walked, rtol=0, atol=1e-12)
