@@ -343,7 +343,7 @@ for run in loads():
 # drained: head-of-line blocking.
 
 
-@experiment(small={"tokens": 2, "requests": 20, "place": 3, "repeats": 1}, seconds=60, memory_gb=2)
+@experiment(small={"tokens": 2, "requests": 20, "place": 3, "repeats": 1}, seconds=180, memory_gb=2)
 def blocking(device, *, tokens=16, longer=10, load=0.7, requests=50, place=10, repeats=5):
     """Latency of each request with and without one that asks for ``longer`` times the tokens."""
     sizes = [tokens] * requests
