@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from seqdocs.bench.bundle import bundle
-from seqdocs.bench.dispatch import LostError, Unit
+from seqdocs.bench.dispatch import NodeLostError, Unit
 from seqdocs.bench.node import Node, Outcome, Survey
 from seqdocs.bench.plan import Case, PlanError
 from seqdocs.bench.supervise import START_SECONDS
@@ -177,7 +177,7 @@ class RayCrew:
         late = time.monotonic() + START_SECONDS + self.seconds[unit.name] + SPARE_SECONDS
         self.calls[self.actors[node].measure.remote(unit.name, unit.device)] = _Call(node, late)
 
-    def wait(self) -> tuple[int, Outcome | LostError] | None:
+    def wait(self) -> tuple[int, Outcome | NodeLostError] | None:
         """Return the next machine that has ended with what came of it, or None to ask who is free again."""
         if not self.calls:  # who was about to begin has just gone
             return None
@@ -192,7 +192,7 @@ class RayCrew:
                     self._dismiss(call.node)
                     return None
                 self._await_return(call.node, restart=not done)
-                return call.node, LostError(_words(error))
+                return call.node, NodeLostError(_words(error))
             return None if call.returns else (call.node, outcome)
         return None
 

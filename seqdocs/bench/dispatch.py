@@ -26,7 +26,7 @@ class Unit:
     key: str
 
 
-class LostError(Exception):
+class NodeLostError(Exception):
     """A machine did not do what it was asked; the message says how it ended."""
 
 
@@ -42,7 +42,7 @@ class Crew(Protocol):
     def begin(self, node: int, unit: Unit) -> None:
         """Let a free machine measure."""
 
-    def wait(self) -> tuple[int, Outcome | LostError] | None:
+    def wait(self) -> tuple[int, Outcome | NodeLostError] | None:
         """Return the next machine that has ended with what came of it, or None to ask who is free again."""
 
 
@@ -108,9 +108,9 @@ class Dispatch:
         tried = self.tried.get(unit, {})
         return self._is_of(node, unit) and node not in tried and len(tried) < TRIES
 
-    def _take(self, unit: Unit, node: int, outcome: Outcome | LostError, waiting: list[Unit]) -> None:
+    def _take(self, unit: Unit, node: int, outcome: Outcome | NodeLostError, waiting: list[Unit]) -> None:
         """Pass on what came of a unit, or put it back."""
-        if not isinstance(outcome, LostError):
+        if not isinstance(outcome, NodeLostError):
             self.ended(unit, node, outcome)
             return
         self.tried.setdefault(unit, {})[node] = str(outcome)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from seqdocs.bench.dispatch import TRIES, Dispatch, LostError, Unit, units
+from seqdocs.bench.dispatch import TRIES, Dispatch, NodeLostError, Unit, units
 
 GOOD = {"reason": None, "record": "{}", "log": ""}
 
@@ -49,7 +49,7 @@ class Crew:
         end = self.script.get((node, unit.name), GOOD)
         if end == "node dies":
             self.nodes.discard(node)
-        return node, LostError(end) if isinstance(end, str) else end
+        return node, NodeLostError(end) if isinstance(end, str) else end
 
 
 def run(surveys, crew, due=None):
@@ -141,7 +141,7 @@ def test_a_machine_that_comes_back_goes_on():
                 self.away -= 1
                 return None
             end = super().wait()
-            self.away = 2 * isinstance(end[1], LostError)
+            self.away = 2 * isinstance(end[1], NodeLostError)
             return end
 
     crew = Returning([1], {(1, "a"): "actor ends"})
