@@ -75,6 +75,7 @@ def test_the_tests_kill_every_mutant(
     tmp_path: Path, full: bool, proven: Callable[[str], None], name: str
 ) -> None:
     planted = [mutant for mutant in table(name) if full or mutant.always]
+    assert planted, f"{TABLES[name]}: none is planted always"  # else pytest would test all
     copies: Queue[Path] = Queue()
     for number in range(SIDE_BY_SIDE):
         copies.put(copied(tmp_path / str(number)))
