@@ -78,8 +78,7 @@ class Worker:
 
     def _finish(self) -> None:
         self._pipe.close()  # nobody to talk to: it ends
-        self._process.join()
-        self._process.close()
+        self._process.join()  # no close(): it fails when another thread's start reaps the process meanwhile
 
 
 @contextmanager
