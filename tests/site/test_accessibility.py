@@ -50,7 +50,7 @@ def test_the_first_tab_leads_to_the_text(visit: Open, pages: Pages) -> None:
     page.wait_for_timeout(400)
     assert skip.bounding_box()["y"] >= 0
     page.keyboard.press("Enter")
-    assert page.url.endswith("#furo-main-content")
+    page.wait_for_url("**#furo-main-content")
 
 
 def test_what_has_the_focus_can_be_seen(visit: Open, pages: Pages) -> None:
