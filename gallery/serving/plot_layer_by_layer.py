@@ -80,6 +80,16 @@ def nodes(device, *, widths=(16, 64, 256, 1024), batch=64, seconds_each=0.8):
     }
 
 
+def draw(axes, times, sizes, xlabel):
+    """The slow way and the product, against a size."""
+    for (name, column), colour in zip(times.items(), ("loop", "scan"), strict=True):
+        axes.plot(sizes, [1e6 * s for s in column], "o-", color=figures.COLOURS[colour], label=name)
+    axes.set(xscale="log", yscale="log", xlabel=xlabel, ylabel="time, µs")
+    axes.set_xticks(sizes, [str(size) for size in sizes])
+    axes.minorticks_off()
+    axes.legend()
+
+
 for run in nodes():
     first, last = ({name: column[at] for name, column in run["times"].items()} for at in (0, -1))
     fig, axes = figures.figure(
@@ -93,12 +103,7 @@ for run in nodes():
         caption="Time of one layer for a batch: node by node, and as one matrix product.",
         run=run,
     )
-    for (name, column), colour in zip(run["times"].items(), ("loop", "scan"), strict=True):
-        axes.plot(run["widths"], [1e6 * s for s in column], "o-", color=figures.COLOURS[colour], label=name)
-    axes.set(xscale="log", yscale="log", xlabel="nodes of the layer", ylabel="time, µs")
-    axes.set_xticks(run["widths"], [str(width) for width in run["widths"]])
-    axes.minorticks_off()
-    axes.legend()
+    draw(axes, run["times"], run["widths"], "nodes of the layer")
 
 # %%
 # One training step, watched
@@ -290,12 +295,7 @@ for run in gradients():
         caption="Gradient of one layer's weights: example by example, and as one matrix product.",
         run=run,
     )
-    for (name, column), colour in zip(run["times"].items(), ("loop", "scan"), strict=True):
-        axes.plot(run["batches"], [1e6 * s for s in column], "o-", color=figures.COLOURS[colour], label=name)
-    axes.set(xscale="log", yscale="log", xlabel="examples in the batch", ylabel="time, µs")
-    axes.set_xticks(run["batches"], [str(batch) for batch in run["batches"]])
-    axes.minorticks_off()
-    axes.legend()
+    draw(axes, run["times"], run["batches"], "examples in the batch")
 
 # %%
 # What to take away
