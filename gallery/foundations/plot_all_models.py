@@ -26,139 +26,22 @@ from seqdocs.bench.quantity import quantity, table
 from seqdocs.bench.timing import compare
 from seqdocs.bench.verdicts import above, all_of, verdict_by
 from seqdocs.models.attention import CausalSelfAttention
+from seqdocs.models.catalogue import CATALOGUE, HEADS, Cached
 from seqdocs.models.cost import path_length, sequential_steps
-from seqdocs.models.delta_rule import delta_rule
-from seqdocs.models.feedforward import WindowFeedforward
-from seqdocs.models.gated_linear_attention import gated_linear_attention
-from seqdocs.models.gru import GRU
-from seqdocs.models.jordan import Jordan
 from seqdocs.models.kv_cache import KVCache, WindowCache
 from seqdocs.models.language_model import Block
-from seqdocs.models.linear_attention import linear_attention
-from seqdocs.models.linear_rnn import LinearRNN
-from seqdocs.models.lru import LRU
-from seqdocs.models.lstm import LSTM
-from seqdocs.models.lstm_variants import LSTM1997, PeepholeLSTM
-from seqdocs.models.mamba import Mamba
-from seqdocs.models.minimal import MinGRU, MinLSTM
-from seqdocs.models.mlstm import mlstm
 from seqdocs.models.normalisation import LayerNorm
-from seqdocs.models.orthogonal import OrthogonalRNN
-from seqdocs.models.qrnn import QRNN
-from seqdocs.models.reservoir import EchoState
-from seqdocs.models.retention import retention
 from seqdocs.models.rnn import RNN
-from seqdocs.models.s4d import S4D
-from seqdocs.models.tcn import TCN
 from seqdocs.tasks.delayed_xor import delayed_xor
 from seqdocs.tasks.training import accuracy, train
-
-HEADS = 4
-
-
-class Mixer(nn.Module):
-    """A linear attention with the layer that makes its queries, keys, values and gates.
-
-    ``rule(q, k, v, gates, state, **options)``, all of (B, n, T, …).
-    """
-
-    def __init__(self, width, rule, gates):
-        super().__init__()
-        self.rule, self.head, self.gates = rule, width // HEADS, gates
-        self.project = nn.Linear(width, HEADS * (3 * self.head + gates))
-
-    def forward(self, x, state=None, **options):
-        made = self.project(x).unflatten(2, (HEADS, -1)).transpose(1, 2)
-        q, k, v, gates = made.split([self.head] * 3 + [self.gates], dim=3)
-        y, state = self.rule(q, k, v, gates, state, **options)
-        return y.transpose(1, 2).flatten(2), state
-
-
-RULES = {  # name: the rule, numbers of a gate per head
-    "linear attention": (lambda q, k, v, g, s, **how: linear_attention(q, k, v, s, **how), 0),
-    "retention": (lambda q, k, v, g, s, **how: retention(q, k, v, s, **how), 0),
-    "gated linear attention": (
-        lambda q, k, v, g, s, **how: gated_linear_attention(q, k, v, F.logsigmoid(g), s, **how), 1
-    ),
-    "delta rule": (
-        lambda q, k, v, g, s, **how: delta_rule(q, F.normalize(k, dim=3), v, g[..., 0].sigmoid(), s, **how), 1
-    ),
-    "mLSTM": (lambda q, k, v, g, s, **how: mlstm(q, k, v, g[..., 0], F.logsigmoid(g[..., 1]), s, **how), 2),
-}  # fmt: skip
-
-
-class Windowed(nn.Module):
-    """A window network that decodes: its state is the inputs it will see again."""
-
-    def __init__(self, width, window):
-        super().__init__()
-        self.net = WindowFeedforward(window, width, width)
-
-    def forward(self, x, state=None):
-        whole = x if state is None else torch.cat((state, x), dim=1)
-        return self.net(whole)[:, -x.shape[1] :], whole[:, 1 - self.net.window :]
-
-
-class Cached(nn.Module):
-    """Attention, or a block of it, whose state is its cache."""
-
-    def __init__(self, net, attention):
-        super().__init__()
-        self.net, self.attention = net, attention
-
-    def forward(self, x, state=None, room=0):
-        if state is None and room:
-            state = self.attention.new_cache(x.shape[0], room)
-        return self.net(x, state), state
-
 
 # %%
 # The models
 # ----------
-# Work and steps are what the papers say, for T tokens of width D, a state of N numbers per channel, a window
-# of k; everything else is counted or timed. Counted is a form that a path can be traced through: a tree where
-# our scan has one, else the loop over time, from Mamba to mLSTM too, which need not walk.
-
-
-def models(width):
-    """Name: (module, options of its fast form, options of a form to count, work, sequential steps)."""
-
-    def attention(**options):
-        made = CausalSelfAttention(width, HEADS, **options)
-        return Cached(made, made)
-
-    def block():
-        made = CausalSelfAttention(width, HEADS)
-        return Cached(Block(width, made, LayerNorm), made)
-
-    lean, hoisted, loop, tree = ({"method": name} for name in ("lean", "hoisted", "loop", "parallel"))
-    walk, scan = ("T D²", "T"), ("T D²", "log T")
-    matrix = ("T D²", "log T")
-    made = {
-        "window": (Windowed(width, 8), {}, {}, "T k D²", "1"),
-        "TCN": (TCN(width, [width] * 3), {}, {}, "T k D²", "1"),
-        "Elman RNN": (RNN(width, width), lean, loop, *walk),
-        "Jordan RNN": (Jordan(width, width, width), hoisted, loop, *walk),
-        "orthogonal RNN": (OrthogonalRNN(width, width), hoisted, loop, *walk),
-        "echo state": (EchoState(width, width), {}, {}, *walk),
-        "LSTM": (LSTM(width, width), lean, loop, *walk),
-        "LSTM, 1997": (LSTM1997(width, width), hoisted, loop, *walk),
-        "LSTM, peepholes": (PeepholeLSTM(width, width), hoisted, loop, *walk),
-        "GRU": (GRU(width, width), lean, loop, *walk),
-        "linear RNN": (LinearRNN(width, width), {}, tree, *scan),
-        "LRU": (LRU(width, width), {}, tree, *scan),
-        "minGRU": (MinGRU(width, width), {}, tree, *scan),
-        "minLSTM": (MinLSTM(width, width), {}, tree, *scan),
-        "QRNN": (QRNN(width, width), {}, tree, *scan),
-        "S4D": (S4D(width, 16), {}, tree, "T log T N D", "log T"),
-        "Mamba": (Mamba(width), {}, loop, "T D² + T N D", "log T"),
-        **{name: (Mixer(width, rule, gates), {}, loop, *matrix) for name, (rule, gates) in RULES.items()},
-        "self-attention": (attention(), {}, {}, "T² D + T D²", "1"),
-        "multi-query attention": (attention(key_value_heads=1), {}, {}, "T² D + T D²", "1"),
-        "window attention": (attention(window=32), {}, {}, "T k D + T D²", "1"),
-        "Transformer block": (block(), {}, {}, "T² D + T D²", "1"),
-    }  # fmt: skip
-    return made
+# They stand in ``seqdocs.models.catalogue``. Work and steps are what the papers say, for T tokens of width D,
+# a state of N numbers per channel, a window of k; everything else is counted or timed. Counted is a form that
+# a path can be traced through: a tree where our scan has one, else the loop over time, from Mamba to mLSTM
+# too, which need not walk.
 
 
 def numbers_in(state):
@@ -240,17 +123,20 @@ def costs(device, width=64, length=128, seen=256, counted=64):
     """Everything the table says of every model."""
     torch.set_num_threads(1)  # what is compared are ways to compute, not numbers of cores
     torch.manual_seed(0)
-    rows = models(width)
     x, text, short = (
         torch.randn(size, steps, width) for size, steps in ((4, length), (1, seen), (1, counted))
     )
     x, text, token = x.to(device), text.to(device), text[:, :1].to(device)
-    nets = {name: row[0].to(device) for name, row in rows.items()}
+    nets = {name: model.make(width).to(device) for name, model in CATALOGUE.items()}
     states = {name: read(net, text) for name, net in nets.items()}
     kept = {name: numbers_in(state) for name, state in states.items()}
     calls = {
-        "forward": {name: functools.partial(forward, net, x, rows[name][1]) for name, net in nets.items()},
-        "training": {name: functools.partial(step, net, x, rows[name][1]) for name, net in nets.items()},
+        "forward": {
+            name: functools.partial(forward, net, x, CATALOGUE[name].fast) for name, net in nets.items()
+        },
+        "training": {
+            name: functools.partial(step, net, x, CATALOGUE[name].fast) for name, net in nets.items()
+        },
         "decode": {
             name: functools.partial(decode, net, token, states[name], seen) for name, net in nets.items()
         },
@@ -260,13 +146,13 @@ def costs(device, width=64, length=128, seen=256, counted=64):
     timed = {mode: compare(of, max_seconds=most, **how)["times"] for mode, of in calls.items()}
     found, lines = {}, []
     for name, net in nets.items():
-        _, _, countable, work, order = rows[name]
+        model = CATALOGUE[name]
         net.cpu()
         own = functools.partial(decode, net, text[:, :1].cpu())
-        way = path_length(functools.partial(net, **countable), short)
+        way = path_length(functools.partial(net, **model.counted), short)
         found[name] = {
             "parameters": sum(weight.numel() for weight in net.parameters()),
-            "steps": sequential_steps(functools.partial(net, **countable), short),
+            "steps": sequential_steps(functools.partial(net, **model.counted), short),
             "path": way,
             "state": kept[name],
             "state_early": numbers_in(read(net, short)),
@@ -275,7 +161,7 @@ def costs(device, width=64, length=128, seen=256, counted=64):
         }
         one = found[name]
         lines.append([
-            name, one["parameters"], work, order, one["steps"], way or "no way", one["state"],
+            name, one["parameters"], model.work, model.steps, one["steps"], way or "no way", one["state"],
             *(times[name]["median"] for times in timed.values()),
         ])  # fmt: skip
     heads = ["model", "parameters", "work", "steps in order", f"steps counted, {counted} tokens",
@@ -314,13 +200,6 @@ for run in measured:
 # remembers more; further down it is cheaper; dark is a short way. The corner where all three are good is
 # empty: attention remembers everything and pays for it, a small state is cheap and far from its past.
 
-FAMILY = {
-    "window": "feedforward", "TCN": "feedforward", "Elman RNN": "rnn", "Jordan RNN": "rnn",
-    "orthogonal RNN": "rnn", "echo state": "rnn", "LSTM": "lstm", "LSTM, 1997": "lstm",
-    "LSTM, peepholes": "lstm", "GRU": "gru", "self-attention": "attention",
-    "multi-query attention": "attention", "window attention": "attention", "Transformer block": "attention",
-}  # fmt: skip
-
 for run in measured:
     found = run["found"]
     fig, (left, right) = figures.figure(
@@ -339,7 +218,7 @@ for run in measured:
         height=4.6,
     )
     for name, one in found.items():
-        colour = figures.COLOURS[FAMILY.get(name, "linear")]
+        colour = figures.COLOURS[CATALOGUE[name].family]
         for axes, key in ((left, "decode_flops"), (right, "path")):
             if one[key]:
                 axes.plot(one["state"], one[key], "o", color=colour, alpha=0.8)
