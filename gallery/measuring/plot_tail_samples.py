@@ -25,7 +25,7 @@ from seqdocs.queues.estimate import Estimate, TooFewSamplesError
 from seqdocs.queues.intervals import batch_percentile
 from seqdocs.queues.lindley import waits
 from seqdocs.queues.percentiles import fewest_samples, nearest_rank, percentile
-from seqdocs.queues.theory import mm1_wait_percentile
+from seqdocs.queues.theory.mm1 import mm1_wait_percentile
 
 Q = 0.99
 

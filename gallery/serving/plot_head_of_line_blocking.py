@@ -24,12 +24,13 @@ from seqdocs.bench.quantity import quantity, table
 from seqdocs.bench.verdicts import all_of, verdict_by
 from seqdocs.models.language_model import CausalLM
 from seqdocs.queues.arrivals import exponential, hyperexponential, mix, poisson
-from seqdocs.queues.disciplines import sharing_latency
 from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.engines.thread_pool import ThreadPoolEngine
 from seqdocs.queues.intervals import independent_runs
 from seqdocs.queues.lindley import waits
-from seqdocs.queues.theory import md1_wait, mg1_wait, mm1_wait
+from seqdocs.queues.theory.disciplines import sharing_latency
+from seqdocs.queues.theory.mg1 import md1_wait, mg1_wait
+from seqdocs.queues.theory.mm1 import mm1_wait
 
 
 def model_call(device):

@@ -27,9 +27,9 @@ from seqdocs.queues import lindley, multiserver
 from seqdocs.queues.arrivals import exponential, poisson
 from seqdocs.queues.engines.process_pool import ProcessPoolEngine
 from seqdocs.queues.engines.waiting import make_waiting
-from seqdocs.queues.erlang import pooled_and_split
 from seqdocs.queues.load import population
-from seqdocs.queues.scalability import amdahl_speedup, gunther_best_workers, gunther_speedup
+from seqdocs.queues.theory.erlang import pooled_and_split
+from seqdocs.queues.theory.scalability import amdahl_speedup, gunther_best_workers, gunther_speedup
 from seqdocs.queues.trace import span
 
 

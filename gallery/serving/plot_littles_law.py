@@ -28,7 +28,7 @@ from seqdocs.queues.engines.request import Request
 from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.engines.thread_pool import ThreadPoolEngine
 from seqdocs.queues.load import open_loop
-from seqdocs.queues.theory import littles_law
+from seqdocs.queues.theory.laws import littles_law
 from seqdocs.queues.trace import Trace, fifo, latencies, littles_law_gap, mean_in_system, span
 
 

@@ -23,10 +23,11 @@ from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
 from seqdocs.queues import multiserver
 from seqdocs.queues.arrivals import exponential, poisson
-from seqdocs.queues.erlang import mmc_wait
 from seqdocs.queues.intervals import independent_runs
 from seqdocs.queues.lindley import waits
-from seqdocs.queues.theory import md1_wait, mm1_wait, mm1_wait_percentile, mm1_wait_tail, wait_given_ahead
+from seqdocs.queues.theory.erlang import mmc_wait
+from seqdocs.queues.theory.mg1 import md1_wait, wait_given_ahead
+from seqdocs.queues.theory.mm1 import mm1_wait, mm1_wait_percentile, mm1_wait_tail
 from seqdocs.queues.trace import ahead_on_arrival, fifo
 
 times, work = poisson(0.9, 2000, seed=1), exponential(1.0, 2000, seed=2)

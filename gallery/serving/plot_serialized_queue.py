@@ -28,7 +28,8 @@ from seqdocs.queues.arrivals import deterministic, exponential, poisson
 from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.lindley import waits
 from seqdocs.queues.load import LateSenderError, open_loop
-from seqdocs.queues.theory import md1_wait, mm1_wait
+from seqdocs.queues.theory.mg1 import md1_wait
+from seqdocs.queues.theory.mm1 import mm1_wait
 from seqdocs.queues.trace import ahead_on_arrival, latencies, services, slips
 from seqdocs.queues.trace import waits as waited
 

@@ -19,11 +19,11 @@ from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
 from seqdocs.queues.arrivals import exponential, hyperexponential, poisson
-from seqdocs.queues.disciplines import choices_latency
 from seqdocs.queues.estimate import TooFewSamplesError
 from seqdocs.queues.intervals import batch_percentile, independent_runs
 from seqdocs.queues.lindley import waits
 from seqdocs.queues.percentiles import fewest_samples, nearest_rank
+from seqdocs.queues.theory.disciplines import choices_latency
 
 QS = (0.5, 0.9, 0.99, 0.999)
 

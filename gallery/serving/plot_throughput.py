@@ -30,7 +30,7 @@ from seqdocs.models.rnn import RNN
 from seqdocs.queues.arrivals import poisson
 from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.load import open_loop
-from seqdocs.queues.theory import littles_law
+from seqdocs.queues.theory.laws import littles_law
 from seqdocs.queues.trace import (
     goodput,
     latencies,

@@ -21,10 +21,12 @@ from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
 from seqdocs.queues.arrivals import bursty, exponential, hyperexponential, poisson
-from seqdocs.queues.heavy import kingman_bound, kingman_wait, overload_wait
 from seqdocs.queues.intervals import independent_runs
 from seqdocs.queues.lindley import waits
-from seqdocs.queues.theory import mg1_wait, mm1_wait, utilisation
+from seqdocs.queues.theory.heavy import kingman_bound, kingman_wait, overload_wait
+from seqdocs.queues.theory.laws import utilisation
+from seqdocs.queues.theory.mg1 import mg1_wait
+from seqdocs.queues.theory.mm1 import mm1_wait
 
 # Squared coefficient of variation of the service times, and how to draw them with a mean of one.
 KINDS = {
@@ -116,7 +118,7 @@ def overload(device, *, loads=(0.9, 1.1, 1.25, 1.5), runs=400, horizon=1000, poi
         mean = (sums / runs).tolist()
         half = points // 2
         slope = (mean[-1] - mean[half]) / (times[-1] - times[half])
-        said = overload_wait(load, 1.0, 1.0) if load >= 1 else 0.0
+        said = overload_wait(load, 1.0, 1.0) if load > 1 else 0.0
         curves.append({"load": load, "mean": mean, "slope": slope, "said": said})
     grown = [curve for curve in curves if curve["load"] >= 1]
     return {

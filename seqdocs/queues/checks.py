@@ -22,6 +22,13 @@ def not_negative(name: str, value: float, unit: str) -> float:
     return float(value)
 
 
+def whole(name: str, value: float, unit: str, least: int = 0) -> int:
+    """``value`` as an int if it is a whole number, at least ``least``; one clear ValueError otherwise."""
+    if not (math.isfinite(value) and value >= least and value == int(value)):
+        raise ValueError(f"`{name}` is {value} {unit} but must be a whole number of at least {least}")
+    return int(value)
+
+
 def series(name: str, values: Tensor) -> Tensor:
     """``values`` as fp64 of shape (N,) with finite numbers; one clear ValueError otherwise."""
     out = torch.as_tensor(values, dtype=torch.float64)

@@ -11,10 +11,11 @@ import math
 import pytest
 import torch
 
-from seqdocs.queues import arrivals, lindley, theory
+from seqdocs.queues import arrivals, lindley
 from seqdocs.queues.estimate import TooFewSamplesError
 from seqdocs.queues.intervals import batch_means, batch_percentile, independent_runs
 from seqdocs.queues.percentiles import percentile
+from seqdocs.queues.theory import mm1
 
 RUNS = 300
 PROMISED = (0.92, 0.98)  # of a nominal 95 %
@@ -28,7 +29,7 @@ def queue(load: float, count: int, seed: int) -> torch.Tensor:
 
 def p99(load: float) -> float:
     """99 % of requests wait no longer than this, in mean service times."""
-    return theory.mm1_wait_percentile(load, 1.0, 0.99)
+    return mm1.mm1_wait_percentile(load, 1.0, 0.99)
 
 
 def judged(make, draw, truth, runs=RUNS):
@@ -50,7 +51,7 @@ def told(capsys, text):
 
 
 FIGURES = {
-    "mean by batch means": (batch_means, theory.mm1_wait(0.7, 1.0), 50_000),
+    "mean by batch means": (batch_means, mm1.mm1_wait(0.7, 1.0), 50_000),
     "p99 by batches": (lambda waits: batch_percentile(waits, 0.99), p99(0.7), 100_000),
 }
 
@@ -67,7 +68,7 @@ def test_one_long_run_covers_what_theory_says(name, capsys):
 
 
 REPEATED = {
-    "mean": (lambda waits: float(waits.mean()), theory.mm1_wait(0.7, 1.0)),
+    "mean": (lambda waits: float(waits.mean()), mm1.mm1_wait(0.7, 1.0)),
     "p99": (lambda waits: percentile(waits, 0.99).value, p99(0.7)),
 }
 
@@ -111,7 +112,7 @@ def test_whatever_the_length_few_wrong_intervals_come_out(load, count, capsys):
     """A short run is refused rather than given an interval that is too narrow."""
     lines = []
     for name, make, truth in (
-        ("mean", batch_means, theory.mm1_wait(load, 1.0)),
+        ("mean", batch_means, mm1.mm1_wait(load, 1.0)),
         ("p99", lambda waits: batch_percentile(waits, 0.99), p99(load)),
     ):
         found = judged(make, lambda seed: queue(load, count, seed), truth, runs=100)

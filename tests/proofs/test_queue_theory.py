@@ -25,9 +25,10 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqdocs.queues import arrivals, erlang, lindley, multiserver, theory
+from seqdocs.queues import arrivals, lindley, multiserver
 from seqdocs.queues.estimate import Estimate
 from seqdocs.queues.intervals import RunTooShortError, batch_means, independent_runs
+from seqdocs.queues.theory import erlang, mg1
 
 pytestmark = pytest.mark.timeout(3600)
 
@@ -183,7 +184,7 @@ def test_one_server_waits_as_pollaczek_and_khinchine_say(name, size, proven):
     begun, kind = time.perf_counter(), KINDS[name]
     runs = torch.stack([one_server(kind, size, seed) for seed in range(size.runs)])
     said = [
-        judge(name, load, theory.mg1_wait(load, 1.0, kind.second_moment), runs[:, at], size)
+        judge(name, load, mg1.mg1_wait(load, 1.0, kind.second_moment), runs[:, at], size)
         for at, load in enumerate(size.loads)
     ]
     for line, _ in said:

@@ -62,7 +62,7 @@ def admit(arrivals: Tensor, services: Tensor, rule: Rule, servers: int = 1) -> O
 
     Returns:
         the run of those who were taken in, and who they were. Theory of a finite buffer:
-        :func:`seqdocs.queues.disciplines.blocked_share`.
+        :func:`seqdocs.queues.theory.disciplines.blocked_share`.
 
     Raises:
         ValueError: if an argument is out of range.

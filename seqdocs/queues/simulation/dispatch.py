@@ -36,7 +36,7 @@ def shortest_of(arrivals: Tensor, services: Tensor, servers: int, choices: int, 
         seed: of the picks.
 
     Returns:
-        the run. Theory for many servers: :func:`seqdocs.queues.disciplines.choices_latency`.
+        the run. Theory for many servers: :func:`seqdocs.queues.theory.disciplines.choices_latency`.
 
     Raises:
         ValueError: if an argument is out of range.

@@ -58,7 +58,7 @@ def most_urgent(arrivals: Tensor, services: Tensor, priorities: Tensor, servers:
         servers: c, how many serve side by side.
 
     Returns:
-        the run. Theory for one server: :func:`seqdocs.queues.disciplines.priority_waits`.
+        the run. Theory for one server: :func:`seqdocs.queues.theory.disciplines.priority_waits`.
 
     Raises:
         ValueError: if an argument is out of range.

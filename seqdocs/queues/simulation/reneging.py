@@ -27,7 +27,7 @@ def impatient(arrivals: Tensor, services: Tensor, patience: Tensor, servers: int
 
     Returns:
         the run of those who were served, and who they were. Theory for exponential times and one server:
-        :func:`seqdocs.queues.disciplines.reneging_share`.
+        :func:`seqdocs.queues.theory.disciplines.reneging_share`.
 
     Raises:
         ValueError: if an argument is out of range.

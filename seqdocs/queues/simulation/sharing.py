@@ -32,7 +32,7 @@ def processor_sharing(arrivals: Tensor, services: Tensor) -> Trace:
 
     Returns:
         the run; nobody waits, so that starts are arrivals and only the finish tells how crowded it was.
-        Theory: :func:`seqdocs.queues.disciplines.sharing_latency`.
+        Theory: :func:`seqdocs.queues.theory.disciplines.sharing_latency`.
 
     Raises:
         ValueError: if an argument is out of range.

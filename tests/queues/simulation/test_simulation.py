@@ -5,7 +5,8 @@ import sys
 import pytest
 import torch
 
-from seqdocs.queues import arrivals, disciplines, erlang, multiserver, theory, trace
+from seqdocs.queues import arrivals, multiserver, trace
+from seqdocs.queues.theory import disciplines, erlang, mm1
 
 pytest.importorskip("simpy")
 
@@ -197,7 +198,7 @@ def test_those_who_come_together_share_a_batch():
 def test_one_choice_is_a_separate_line_each():
     when, work = drawn(0.7 * 10, 60_000, seed=12)
     run = dispatch.shortest_of(when, work, servers=10, choices=1, seed=13)
-    near(trace.latencies(run), 1 + theory.mm1_wait(0.7, 1.0))
+    near(trace.latencies(run), 1 + mm1.mm1_wait(0.7, 1.0))
 
 
 def test_two_choices_take_as_long_as_theory_says_of_many_servers():

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from seqdocs.queues.checks import not_negative, positive
 from seqdocs.queues.estimate import between
 from seqdocs.queues.multiserver import servers_at_least_one
-from seqdocs.queues.theory import load_below_one, mm1_wait
+from seqdocs.queues.theory.laws import load_below_one
+from seqdocs.queues.theory.mm1 import mm1_wait
 
 
 def erlang_b(offered: float, servers: int) -> float:

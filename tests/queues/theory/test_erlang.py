@@ -5,7 +5,8 @@ from math import exp, factorial
 import numpy as np
 import pytest
 
-from seqdocs.queues import erlang, multiserver, theory
+from seqdocs.queues import multiserver
+from seqdocs.queues.theory import erlang, mm1
 
 BAD = [
     (lambda: erlang.erlang_b(-1.0, 2), "`offered` is -1.0 erlangs"),
@@ -54,13 +55,11 @@ def test_thousands_of_servers_are_no_trouble(servers, spare):
 
 
 def test_one_server_is_mm1():
-    assert erlang.mmc_wait(7.0, 10.0, 1) == pytest.approx(theory.mm1_wait(7.0, 10.0), rel=1e-12)
+    assert erlang.mmc_wait(7.0, 10.0, 1) == pytest.approx(mm1.mm1_wait(7.0, 10.0), rel=1e-12)
     for time in (0.0, 0.3):
-        assert erlang.mmc_wait_tail(7.0, 10.0, 1, time) == pytest.approx(
-            theory.mm1_wait_tail(7.0, 10.0, time)
-        )
+        assert erlang.mmc_wait_tail(7.0, 10.0, 1, time) == pytest.approx(mm1.mm1_wait_tail(7.0, 10.0, time))
     assert erlang.mmc_wait_percentile(7.0, 10.0, 1, 0.99) == pytest.approx(
-        theory.mm1_wait_percentile(7.0, 10.0, 0.99)
+        mm1.mm1_wait_percentile(7.0, 10.0, 0.99)
     )
 
 

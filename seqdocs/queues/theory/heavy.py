@@ -11,7 +11,7 @@ tests compare the bound with simulated queues, and both with Pollaczek–Khinchi
 from __future__ import annotations
 
 from seqdocs.queues.checks import not_negative, positive
-from seqdocs.queues.theory import load_below_one, utilisation
+from seqdocs.queues.theory.laws import load_below_one, utilisation
 
 
 def kingman_wait(
@@ -89,15 +89,16 @@ def overload_wait(arrival_rate: float, service_mean: float, time: float) -> floa
         (ρ − 1) t, seconds.
 
     Raises:
-        ValueError: if an argument is out of range or ρ is below 1: then the mean wait does not grow.
+        ValueError: if an argument is out of range, or ρ is 1 or less: below 1 the mean wait does not grow for
+            long, and at 1 all that makes it grow is chance, which no mean knows.
 
     >>> overload_wait(arrival_rate=12.0, service_mean=0.125, time=60.0)
     30.0
     """
     load = utilisation(arrival_rate, 1 / positive("service_mean", service_mean, "seconds"))
-    if load < 1:
+    if load <= 1:
         raise ValueError(
             f"`arrival_rate` is {arrival_rate:g} per second and a request takes {service_mean:g} seconds:"
-            f" load {load:.3g}, but only from load 1 the line grows"
+            f" load {load:.3g}, but only above load 1 the line grows linearly in time"
         )
     return (load - 1) * not_negative("time", time, "seconds")

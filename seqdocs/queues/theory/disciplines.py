@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqdocs.queues.checks import not_negative, positive
-from seqdocs.queues.theory import load_below_one, mg1_wait, utilisation
+from seqdocs.queues.checks import not_negative, positive, whole
+from seqdocs.queues.theory.laws import load_below_one, utilisation
+from seqdocs.queues.theory.mg1 import mg1_wait
 
 
 def sharing_latency(arrival_rate: float, service_mean: float, service: float | None = None) -> float:
@@ -108,7 +109,7 @@ def blocked_share(arrival_rate: float, service_rate: float, room: int) -> float:
     0.2
     """
     load, blocked = utilisation(arrival_rate, service_rate), 1.0
-    for _ in range(int(positive("room", room, "places"))):
+    for _ in range(whole("room", room, "places", least=1)):
         blocked = load * blocked / (1 + load * blocked)
     return blocked
 
@@ -163,7 +164,7 @@ def choices_latency(load: float, choices: int) -> float:
     [10.0, 2.61, 2.03]
     """
     load_below_one(load, 1.0)
-    positive("choices", choices, "lines")
+    whole("choices", choices, "lines", least=1)
     if choices == 1:
         return 1 / (1 - load)
     total, power, term = 0.0, choices, 1.0  # power: dⁱ

@@ -1,6 +1,6 @@
 import pytest
 
-from seqdocs.queues.scalability import amdahl_speedup, gunther_best_workers, gunther_speedup
+from seqdocs.queues.theory.scalability import amdahl_speedup, gunther_best_workers, gunther_speedup
 
 BAD = [
     (lambda: amdahl_speedup(0.5, 0.1), "`workers` is 0.5 but must be finite and at least 1"),

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from seqdocs.queues import disciplines, theory
+from seqdocs.queues.theory import disciplines, mg1, mm1
 
 BAD = [
     (lambda: disciplines.sharing_latency(4.0, 0.25), "`arrival_rate` is 4 per second .* load 1, but"),
@@ -17,10 +17,12 @@ BAD = [
     ),
     (lambda: disciplines.blocked_share(1.0, 0.0, 3), "`service_rate` is 0.0 per second"),
     (lambda: disciplines.blocked_share(1.0, 1.0, 0), "`room` is 0 places"),
+    (lambda: disciplines.blocked_share(1.0, 1.0, 0.5), "`room` is 0.5 places but must be a whole number of"),
     (lambda: disciplines.reneging_share(0.0, 1.0, 1.0), "`arrival_rate` is 0.0 per second"),
     (lambda: disciplines.reneging_share(1.0, 1.0, 0.0), "`patience_mean` is 0.0 seconds"),
     (lambda: disciplines.choices_latency(1.0, 2), "`arrival_rate` is 1 per second .* load 1, but"),
     (lambda: disciplines.choices_latency(0.5, 0), "`choices` is 0 lines"),
+    (lambda: disciplines.choices_latency(0.5, 1.5), "`choices` is 1.5 lines but must be a whole number of"),
 ]
 
 
@@ -61,7 +63,7 @@ def test_great_patience_is_patience_and_great_overload_no_overflow():
 
 
 def test_sharing_is_first_come_on_average_when_services_are_exponential():
-    first_come = theory.mm1_wait(7.0, 10.0) + 0.1
+    first_come = mm1.mm1_wait(7.0, 10.0) + 0.1
     assert disciplines.sharing_latency(7.0, 0.1) == pytest.approx(first_come, rel=1e-12)
 
 
@@ -78,9 +80,7 @@ def test_the_law_of_conservation_holds_for_priorities():
 
 
 def test_one_class_is_no_class():
-    assert disciplines.priority_waits([7.0], [0.1], [0.02]) == pytest.approx(
-        [theory.mg1_wait(7.0, 0.1, 0.02)]
-    )
+    assert disciplines.priority_waits([7.0], [0.1], [0.02]) == pytest.approx([mg1.mg1_wait(7.0, 0.1, 0.02)])
 
 
 @pytest.mark.parametrize("choices", [2, 3])
