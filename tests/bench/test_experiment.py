@@ -40,6 +40,12 @@ def test_a_call_measures_on_this_machine():
     assert counted.__doc__ == "Draws n numbers."
 
 
+def test_another_decorator_in_between_does_not_hide_the_script():
+    wrapped = experiment(**CPU_ONLY)(torch.no_grad()(counted.function))  # its wrapper is a function of torch
+    assert (wrapped.file, wrapped.params) == (__file__, {"n": 3, "scale": 1.0})
+    assert wrapped()[0].record["example"] == "bench/test_experiment"
+
+
 def test_every_run_starts_from_the_same_seed():
     first = counted()[0]["drawn"]
     torch.rand(5)

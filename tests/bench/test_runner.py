@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from seqdocs.bench import machine
-from seqdocs.bench.plan import PlanError, cases, find_root, own_store
+from seqdocs.bench.plan import PlanError, cases, find_root, own_store, select
 from seqdocs.bench.runner import run_all
 from seqdocs.bench.shown import Shown
 from seqdocs.bench.store import Store
@@ -218,6 +218,21 @@ def test_names_force_and_another_folder(toy, tmp_path):
     assert [file.name for file in out.rglob("*.json")] == [path.name]
     with pytest.raises(PlanError, match="`doubld` is no example or experiment; did you mean doubled"):
         run(toy, names=["doubld"])
+
+
+def test_a_half_of_the_library_means_all_that_reach_it(toy, edit):
+    found, _ = cases(toy)
+    with pytest.raises(PlanError, match="`models` is no example or experiment"):
+        select(found, ["models"])
+    edit("gallery/one/plot_alpha.py", "import double", "import double\nfrom seqdocs.scan import scan")
+    edit("gallery/one/plot_alpha.py", "double(n)}", "double(n), 'by': str(scan)}")
+    edit("toy/outer.py", "def four", "from seqdocs.models import rnn\n\n\ndef four")
+    found, _ = cases(toy)
+    assert {case.declared.name for case in select(found, ["models"])} == {"doubled", "quadrupled"}
+    edit("toy/outer.py", "models import rnn", "queues import lindley, rnn")
+    found, _ = cases(toy)
+    assert [case.declared.name for case in select(found, ["models"])] == ["doubled"]
+    assert [case.declared.name for case in select(found, ["queues"])] == ["quadrupled"]
 
 
 def test_a_damaged_record_is_named_and_measured_again(toy):

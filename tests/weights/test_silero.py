@@ -90,6 +90,6 @@ def test_it_hears_a_voice_and_no_silence(ours):
 
 def test_without_the_package_one_sentence_says_what_to_install(monkeypatch):
     monkeypatch.setattr(silero, "DISTRIBUTION", "no-such-package")
-    words = "no-such-package is not installed: pip install no-such-package"
+    words = "no-such-package is not installed: pip install --no-deps no-such-package"
     with pytest.raises(WeightsError, match="^" + re.escape(words) + "$"):
         silero.load_silero()

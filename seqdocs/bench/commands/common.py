@@ -10,6 +10,8 @@ from pathlib import Path
 from seqdocs.bench.plan import Failure, own_store
 from seqdocs.bench.store import Store
 
+NAMES = "a section, an example, an experiment, or a half of the library: models or queues"
+
 
 def stores(root: Path) -> tuple[Store, Store]:
     """Return this machine's records and the committed ones."""

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 
 from seqdocs.bench import machine
-from seqdocs.bench.commands.common import complain, stores
+from seqdocs.bench.commands.common import NAMES, complain, stores
 from seqdocs.bench.files import write_whole
 from seqdocs.bench.plan import PlanError, cases, select
 from seqdocs.bench.pyperf_file import VERSION, suite
@@ -27,7 +27,7 @@ from seqdocs.bench.pyperf_file import VERSION, suite
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """The file, the names, the device."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a section, an example or an experiment")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=NAMES)
     parser.add_argument("--pyperf", type=Path, metavar="FILE", required=True, help="the file to write")
     parser.add_argument(
         "--device",

@@ -7,12 +7,13 @@ import functools
 from collections.abc import Callable
 from pathlib import Path
 
+from seqdocs.bench.commands.common import NAMES
 from seqdocs.bench.runner import Summary, run_all
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Names, the device, and where the records go."""
-    parser.add_argument("names", nargs="*", metavar="NAME", help="a section, an example or an experiment")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=NAMES)
     parser.add_argument(
         "--device", choices=("cpu", "cuda"), help="only this one; all of this machine if omitted"
     )
