@@ -134,7 +134,11 @@ class CausalLM(nn.Module):
 
     @torch.no_grad()
     def prefill(
-        self, tokens: Tensor, capacity: int | None = None, lengths: Tensor | None = None
+        self,
+        tokens: Tensor,
+        capacity: int | None = None,
+        lengths: Tensor | None = None,
+        method: Method = "lean",
     ) -> tuple[Tensor, list[Cache]]:
         """Read a prompt in one go.
 
@@ -143,19 +147,25 @@ class CausalLM(nn.Module):
             capacity: positions to reserve in the cache, prompt included; the whole context if omitted.
             lengths: if the prompts differ in length, (B,), 1 … T: the *last* ``lengths[b]`` tokens of row b
                 are its prompt, and what fills it up on the left is not read; all T if omitted.
+            method: "blocks", module after module; or "lean", the same without detours where that can be done
+                (:mod:`seqdocs.models.language_model_lean`).
 
         Returns:
             The logits after the last position, (B, V), and the cache, one for each layer.
 
         Raises:
-            ValueError: as :meth:`forward`; also if a prompt is empty or does not fit ``capacity``.
+            ValueError: as :meth:`forward`; also if a prompt is empty or does not fit ``capacity``, or
+                ``method`` is unknown.
         """
+        _check_method(method)
         _check_prompt(tokens, lengths)
         capacity = self.context if capacity is None else capacity
-        cache = [block.attention.new_cache(len(tokens), capacity) for block in self.each_block()]
+        cache = self.new_cache(len(tokens), capacity)
         if lengths is not None:
             for layer in cache:
                 layer.filler = tokens.shape[1] - lengths
+        if method == "lean" and lean.fits(self, tokens, cache):
+            return lean.Reader(self, cache).prefill(tokens), cache
         return self._last_logits(tokens, cache), cache
 
     @torch.no_grad()
@@ -165,8 +175,7 @@ class CausalLM(nn.Module):
         Args:
             token: (B,).
             cache: from :meth:`prefill`; grows by one position, in place.
-            method: "blocks", module after module; or "lean", the same without detours where that can be done
-                (:mod:`seqdocs.models.language_model_lean`).
+            method: as in :meth:`prefill`.
 
         Returns:
             The logits after it, (B, V).
@@ -174,14 +183,13 @@ class CausalLM(nn.Module):
         Raises:
             ValueError: if ``token`` is not (B,), the cache is full, or ``method`` is unknown.
         """
-        if method not in ("blocks", "lean"):
-            raise ValueError(f'`method` is {method!r}; it is "blocks" or "lean"')
-        if method == "lean" and lean.fits(self, token, cache):
-            return lean.decode(self, token, cache)
+        _check_method(method)
         if token.ndim != 1:
             raise ValueError(
                 f"`token` has shape {tuple(token.shape)}; it is (B,), one token for each sequence"
             )
+        if method == "lean" and lean.fits(self, token, cache):
+            return lean.Reader(self, cache).decode(token)
         return self._last_logits(token[:, None], cache)
 
     @torch.no_grad()
@@ -206,16 +214,26 @@ class CausalLM(nn.Module):
             raise ValueError(
                 f"`new_tokens` is {new_tokens}; after a prompt of {T} there is room for {room} at most"
             )
-        tokens, cache = prompt, None
-        for _ in range(new_tokens):
+        tokens = torch.cat((prompt, prompt.new_empty(len(prompt), new_tokens)), dim=1)
+        first, later = self._reader(prompt, self.new_cache(len(prompt), T + max(new_tokens, 1) - 1))
+        for end in range(T, T + new_tokens):
             if not cached:
-                logits = self(tokens)[:, -1]
-            elif cache is None:
-                logits, cache = self.prefill(tokens, capacity=T + new_tokens - 1)
+                logits = self(tokens[:, :end])[:, -1]
             else:
-                logits = self.decode(tokens[:, -1], cache)
-            tokens = torch.cat((tokens, logits.argmax(-1, keepdim=True)), dim=1)
+                logits = first(prompt) if end == T else later(tokens[:, end - 1])
+            tokens[:, end] = logits.argmax(-1)
         return tokens
+
+    def _reader(self, prompt: Tensor, cache: list[Cache]) -> tuple[lean.Map, lean.Map]:
+        """How to read a prompt and then token after token: leanly, where that can be done."""
+        if lean.fits(self, prompt, cache):
+            reader = lean.Reader(self, cache)
+            return reader.prefill, reader.decode
+        return partial(self._last_logits, cache=cache), partial(self.decode, cache=cache)
+
+    def new_cache(self, B: int, capacity: int) -> list[Cache]:
+        """Empty caches for B sequences of ``capacity`` positions, one for each layer."""
+        return [block.attention.new_cache(B, capacity) for block in self.each_block()]
 
     def _last_logits(self, tokens: Tensor, cache: list[Cache]) -> Tensor:
         """Only the last position goes through the head: the others' V numbers each would be thrown away."""
@@ -242,6 +260,11 @@ class CausalLM(nn.Module):
     def each_block(self) -> list[Block]:
         """The blocks, from the first on."""
         return [block for block in self.blocks if isinstance(block, Block)]  # typed, which ModuleList is not
+
+
+def _check_method(method: str) -> None:
+    if method not in get_args(Method):
+        raise ValueError(f'`method` is {method!r}; it is "blocks" or "lean"')
 
 
 def _check_prompt(tokens: Tensor, lengths: Tensor | None = None) -> None:

@@ -26,11 +26,11 @@ from torch.nn import functional as F
 
 from seqdocs.models.packed import going_on, last_states
 
-LARGE = 2**22  # multiplications from which on a product is worth handing to oneDNN
+LARGE = 2**21  # multiplications from which on a product is worth handing to oneDNN
 
 
 def product(rows: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
-    """rows Wᵀ + b, (N, D) by (H, D) → (N, H); ``b`` is (H,).
+    """rows Wᵀ + b, (…, D) by (H, D) → (…, H); ``b`` is (H,).
 
     In single precision torch multiplies by MKL, which on the AMD processor that this was measured on takes
     twice as long as oneDNN. The way there is the operator that torch's own compiler takes; where that is

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from seqdocs.models.language_model import CausalLM
+from seqdocs.models.lean import LARGE
 
 
 def model(tied: bool = True, context: int = 12, layers: int = 2, **options: Any) -> CausalLM:
@@ -121,6 +122,27 @@ def test_every_option_decodes_what_it_gives_for_the_whole_sequence(B: int, T: in
 
 
 @each_option
+@pytest.mark.parametrize("T", [1, 2, 7, 12])
+@pytest.mark.parametrize("B", [0, 1, 5])
+def test_a_prompt_read_leanly_is_a_walk_through_the_blocks(B: int, T: int, option: str) -> None:
+    net, tokens = model(**OPTIONS[option]), prompt(B, T)
+    (lean, one), (walked, other) = net.prefill(tokens), net.prefill(tokens, method="blocks")
+    torch.testing.assert_close(lean, walked, rtol=0, atol=1e-12)
+    for ours, theirs in zip(one, other, strict=True):
+        assert ours.length == theirs.length == T
+        torch.testing.assert_close((ours.keys, ours.values), (theirs.keys, theirs.values), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("layers", [1, 3])
+def test_large_products_too_are_those_of_the_blocks(layers: int) -> None:
+    torch.manual_seed(0)
+    net = CausalLM(vocabulary=11, context=64, width=64, layers=layers, heads=4, key_value_heads=2)
+    tokens = torch.randint(11, (8, 64))
+    assert tokens.numel() * 64 * 64 * 4 >= LARGE
+    torch.testing.assert_close(net.prefill(tokens)[0], net.prefill(tokens, method="blocks")[0])
+
+
+@each_option
 @pytest.mark.parametrize("tied", [True, False])
 @pytest.mark.parametrize("B", [1, 5])
 def test_a_lean_step_is_a_walk_through_the_blocks(B: int, tied: bool, option: str) -> None:
@@ -146,7 +168,8 @@ def test_a_step_is_lean_where_it_can_be(option: str, monkeypatch: pytest.MonkeyP
         with monkeypatch.context() as patch:
             patch.setattr(CausalLM, "_hidden", lambda *_: walked.append(1) or torch.zeros(2, 1, 8).double())
             net.decode(torch.tensor([1, 2]), cache)
-    assert len(walked) == (1 if option in LEAN else 2)  # what fills up a prompt is not lean's affair
+            net.prefill(prompt(2, 3), **prompted)
+    assert len(walked) == (2 if option in LEAN else 4)  # what fills up a prompt is not lean's affair
 
 
 @each_option
@@ -278,6 +301,7 @@ REFUSED = [
         lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 3))[1], method="fast"),
         '`method` is \'fast\'; it is "blocks" or "lean"',
     ),
+    (lambda net: net.prefill(prompt(1, 4), method="fast"), '`method` is \'fast\'; it is "blocks" or "lean"'),
     (
         lambda net: net.prefill(prompt(2, 3), lengths=torch.tensor([0, 3])),
         "`lengths` reaches from 0 to 3; a prompt has 1 to 3 tokens",
