@@ -31,6 +31,7 @@ from seqdocs.models.lean import (
     product,
     refuse_twice,
     to_start,
+    weight_gradient,
 )
 from seqdocs.models.packed import going_on
 from seqdocs.models.recurrent import Weights
@@ -119,12 +120,12 @@ class _After(torch.autograd.Function):
             later = own, z_t, rzu
         start = h_bar[:0] if later is None else torch.addcmul(later[2] @ W_hh, later[0], later[1])
         to_state = by.view(N, 3 * H)
-        b_hh, W_hh_bar = to_state.sum(0), to_state.t() @ before
+        b_hh, W_hh_bar = to_state.sum(0), weight_gradient(to_state, before)
         by[:, 2] = by_n.mul_(h_bar)  # from here on n̄, which is what the input has led to
         return (
             product(to_state, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(start, B),
-            to_state.t() @ rows,
+            weight_gradient(to_state, rows),
             W_hh_bar,
             to_state.sum(0),
             b_hh,
@@ -182,12 +183,14 @@ class _Before(torch.autograd.Function):
             r_bar.mul_(v)
             earlier = torch.mul(own, z_t).addcmul_(v, r_t).addmm_(rz, W_rz)
         total = by.view(N, 3 * H)
-        W_hh_bar = torch.cat((total[:, : 2 * H].t() @ before, total[:, 2 * H :].t() @ kept))
+        W_hh_bar = torch.cat(
+            (weight_gradient(total[:, : 2 * H], before), weight_gradient(total[:, 2 * H :], kept))
+        )
         b = total.sum(0)
         return (
             product(total, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(earlier, B),
-            total.t() @ rows,
+            weight_gradient(total, rows),
             W_hh_bar,
             b,
             b.clone(),

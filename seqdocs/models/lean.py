@@ -48,6 +48,11 @@ def product(rows: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
     return F.linear(rows, W, b)
 
 
+def weight_gradient(delta: Tensor, rows: Tensor) -> Tensor:
+    """deltaᵀ rows, (N, H) and (N, D) → (H, D): what all steps say of the weights, in one product."""
+    return product(rows.t(), delta.t()).t()
+
+
 def buffer(start: Tensor, N: int) -> Tensor:
     """Room for the states (B, H) before the first step, which are written, and after N steps, (B + N, H)."""
     room = start.new_empty(start.shape[0] + N, start.shape[1])

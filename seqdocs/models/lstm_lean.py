@@ -30,6 +30,7 @@ from seqdocs.models.lean import (
     product,
     refuse_twice,
     to_start,
+    weight_gradient,
 )
 from seqdocs.models.packed import going_on, last_states
 from seqdocs.models.recurrent import Weights
@@ -117,8 +118,8 @@ class _Walk(torch.autograd.Function):
             product(ifgo_bar, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(later @ W_hh, B),
             torch.cat((carried, c_gradient[going:])),
-            ifgo_bar.t() @ rows,
-            ifgo_bar.t() @ all_before(room, sizes, B),
+            weight_gradient(ifgo_bar, rows),
+            weight_gradient(ifgo_bar, all_before(room, sizes, B)),
             b,
             b.clone(),
             None,

@@ -25,6 +25,7 @@ from seqdocs.models.lean import (
     product,
     refuse_twice,
     to_start,
+    weight_gradient,
 )
 from seqdocs.models.packed import going_on
 from seqdocs.models.recurrent import Weights
@@ -85,8 +86,8 @@ class _Walk(torch.autograd.Function):
         return (
             product(delta, W_ih.t()) if ctx.needs_input_grad[0] else None,
             to_start(later @ W_hh, B),
-            delta.t() @ rows,
-            delta.t() @ all_before(room, sizes, B),
+            weight_gradient(delta, rows),
+            weight_gradient(delta, all_before(room, sizes, B)),
             b,
             b.clone(),
             None,
