@@ -8,6 +8,7 @@ import torch
 from tests.models.agreement import (
     assert_batch_permutes,
     assert_causal,
+    assert_causal_in_parts,
     assert_chunks_join,
     assert_repeats,
     assert_same,
@@ -45,6 +46,19 @@ def test_a_look_ahead_fails_and_so_does_one_that_looks_back_too_little():
         with pytest.raises(AssertionError):
             assert_causal(wrong, 4, 2)
     assert_causal(lambda x: x, 4, 2, reach=1)
+
+
+def test_a_look_ahead_within_a_part_and_a_state_that_is_not_handed_on_fail():
+    x = X[:1]
+    assert_causal_in_parts(running_sum, x, (1, 3))
+    assert_causal_in_parts(lambda x, state: (x, state), x, (1, 3), reach=1)
+    for wrong in (
+        lambda x, state: (running_sum(x, state)[0] + x.sum(1, keepdim=True), running_sum(x, state)[1]),
+        lambda x, state: running_sum(x),
+        lambda x, state: running_sum(x, None if state is None else state.detach()),
+    ):
+        with pytest.raises(AssertionError):
+            assert_causal_in_parts(wrong, x, (2, 2))
 
 
 def test_a_forgotten_state_fails():

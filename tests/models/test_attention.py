@@ -9,11 +9,16 @@ from seqdocs.models.alibi import alibi_bias, alibi_slopes
 from seqdocs.models.attention import CausalSelfAttention, causal_attention
 from seqdocs.models.rotary import rotary
 from seqdocs.models.scaled_dot_product import attention
-from tests.models.agreement import assert_batch_permutes, assert_causal, assert_repeats, assert_same
+from tests.models.agreement import (
+    TOLERANCE,
+    assert_batch_permutes,
+    assert_causal,
+    assert_repeats,
+    assert_same,
+)
 
 METHODS = ("loop", "matrix", "fused")
 LENGTHS = (1, 2, 7, 63)
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -39,8 +44,9 @@ def test_module_is_torchs_multihead_attention(B: int, T: int, dtype: torch.dtype
         o = run(leaf)
         (o * weight).sum().backward()
         results.append([o, leaf.grad, *(p.grad for _, p in sorted(net.named_parameters()))])
+    rtol, atol = TOLERANCE[dtype]
     for mine, reference in zip(*results, strict=True):
-        torch.testing.assert_close(mine, reference, rtol=10 * TOLERANCE[dtype], atol=10 * TOLERANCE[dtype])
+        torch.testing.assert_close(mine, reference, rtol=rtol, atol=atol)
 
 
 def test_parameters_load_into_torch() -> None:

@@ -114,6 +114,19 @@ def test_a_sequence_of_no_length_has_no_output_and_keeps_its_state(
 
 
 @each_method
+@pytest.mark.parametrize("B", [1, 5])
+@each_kind
+def test_no_time_gives_no_output_and_leaves_the_states_of_both_directions(
+    kind: str, B: int, method: str
+) -> None:
+    ours, _ = pair(kind, 2, both=True)
+    x, *states = leaves(kind, B, 0, 4)
+    y, *last = mine(ours, method)(x, *states)
+    assert y.shape == (B, 0, 2 * H)
+    assert all(torch.equal(after, before) for after, before in zip(last, states, strict=True))
+
+
+@each_method
 @each_direction
 @each_kind
 def test_what_stands_in_the_padding_does_not_matter(kind: str, both: bool, method: str) -> None:

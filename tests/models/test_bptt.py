@@ -1,6 +1,7 @@
 """Backpropagation through time by hand is autograd's; truncated, it is autograd's with the state cut off."""
 
 import re
+from functools import partial
 
 import pytest
 import torch
@@ -10,7 +11,7 @@ from seqdocs.models.bptt import bptt, states, truncated_bptt
 from seqdocs.models.recurrent import Weights
 from seqdocs.models.rnn import RNN, rnn_step
 from seqdocs.models.rtrl import rtrl, rtrl_step
-from tests.models.agreement import BATCHES, LENGTHS
+from tests.models.agreement import BATCHES, LENGTHS, assert_repeats
 
 D, H = 3, 4
 CLOSE = {"rtol": 1e-10, "atol": 1e-10}
@@ -103,13 +104,30 @@ def test_states_are_torchs() -> None:
     assert torch.equal(found[:, 0], h0)
 
 
-def test_single_precision_is_close_to_double() -> None:
+def test_single_precision_is_double_precision_within_torchs_tolerance() -> None:
     x, h0, net = case(5, 63)
     exact = bptt(x, h0, net.weights(0), loss_gradient)
     single = [w.float() for w in net.weights(0)]
     for way in (bptt, rtrl):
         for own, right in zip(way(x.float(), h0.float(), single, loss_gradient), exact, strict=True):
-            torch.testing.assert_close(own.double(), right, rtol=1e-4, atol=1e-4)
+            torch.testing.assert_close(own, right.float())
+
+
+@pytest.mark.parametrize("way", [bptt, rtrl, partial(truncated_bptt, k1=2, k2=4)])
+def test_sequences_of_a_batch_add_up_in_any_order_and_runs_repeat(way) -> None:
+    x, h0, net = case(5, 9)
+
+    def run(order: Tensor):
+        return way(x[order], h0[order], net.weights(0), loss_gradient)
+
+    everyone = torch.arange(5)
+    whole = run(everyone)
+    apart = [run(everyone[b : b + 1]) for b in range(5)]
+    for total, *parts in zip(whole, *apart, strict=True):
+        torch.testing.assert_close(total, sum(parts), **CLOSE)
+    for own, right in zip(run(everyone.flip(0)), whole, strict=True):
+        torch.testing.assert_close(own, right, **CLOSE)
+    assert_repeats(lambda: run(everyone))
 
 
 def test_the_sensitivity_is_the_jacobian_of_the_state() -> None:

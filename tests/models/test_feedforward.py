@@ -7,10 +7,10 @@ import torch
 from torch.nn import functional as F
 
 from seqdocs.models.feedforward import WindowFeedforward
+from tests.models.agreement import TOLERANCE
 
 METHODS = ("loop", "unfold")
 LENGTHS = (0, 1, 2, 7, 63)
-TOLERANCE = {torch.float32: 1e-5, torch.float64: 1e-10}
 D, H, O = 3, 6, 2  # noqa: E741  # the letters of the module
 
 
@@ -45,8 +45,9 @@ def test_values_and_gradients_are_those_of_a_convolution(
         if T:
             grads = torch.autograd.grad((weight * y).sum(), [leaf, *net.parameters()])
         results.append((y, *grads))
+    rtol, atol = TOLERANCE[dtype]
     for ours, reference in zip(*results, strict=True):
-        torch.testing.assert_close(ours, reference, rtol=10 * TOLERANCE[dtype], atol=10 * TOLERANCE[dtype])
+        torch.testing.assert_close(ours, reference, rtol=rtol, atol=atol)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -59,12 +59,6 @@ def test_without_memory_of_the_output_it_is_torchs_layers() -> None:
     torch.testing.assert_close(net(x)[0], torch.tanh(net.output(torch.tanh(net.input(x)))))
 
 
-def test_single_precision_is_close_to_double() -> None:
-    net, x = fresh(), torch.randn(5, 63, D, dtype=torch.float64)
-    exact = net(x)[0]
-    torch.testing.assert_close(net.float()(x.float())[0].double(), exact, rtol=2e-5, atol=2e-5)
-
-
 @each_method
 def test_state_carries_the_future_does_not_sequences_do_not_mix_and_runs_repeat(method: str) -> None:
     net, x = fresh(), torch.randn(5, 7, D, dtype=torch.float64)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from seqdocs.models.language_model import CausalLM
 from seqdocs.models.lean import LARGE
+from tests.models.agreement import BATCHES, assert_same
 
 
 def model(tied: bool = True, context: int = 12, layers: int = 2, **options: Any) -> CausalLM:
@@ -241,23 +242,34 @@ def test_the_cache_of_a_window_stays_bounded() -> None:
         assert all(layer.keys.shape[2] <= 2 for layer in cache)
 
 
-def test_the_default_is_gpt_2_as_torchs_layers_have_it() -> None:
-    net, tokens = model(), prompt(5, 7)
-    x = net.tokens(tokens) + net.positions.weight[:7]
+def by_torchs_layers(net: CausalLM, tokens: Tensor) -> Tensor:
+    """GPT-2 of torch's own parts, with the parameters of ours, so that gradients reach them."""
+    T = tokens.shape[1]
+    x = net.tokens.weight[tokens] + net.positions.weight[:T]
     for block in net.blocks:
         layer = torch.nn.TransformerEncoderLayer(
             8, 2, 32, dropout=0, activation="gelu", batch_first=True, norm_first=True, dtype=torch.float64
         )
         weights = {
-            name.replace("attention", "self_attn")
-            .replace("mlp.0", "linear1")
-            .replace("mlp.2", "linear2"): weight
-            for name, weight in block.state_dict().items()
+            name.replace("attention", "self_attn").replace("mlp.0", "linear1").replace("mlp.2", "linear2"): w
+            for name, w in block.named_parameters()
         }
-        layer.load_state_dict(weights)
-        x = layer(x, torch.ones(7, 7, dtype=torch.bool).triu(1))
-    logits = torch.nn.functional.layer_norm(x, (8,), net.norm.weight, net.norm.bias) @ net.tokens.weight.T
-    torch.testing.assert_close(net(tokens), logits, rtol=0, atol=1e-10)
+        later = torch.ones(T, T, dtype=torch.bool).triu(1)
+        x = torch.func.functional_call(layer, weights, (x, later))
+    return torch.nn.functional.layer_norm(x, (8,), net.norm.weight, net.norm.bias) @ net.head.weight.T
+
+
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize("T", [1, 2, 7, 63])
+@pytest.mark.parametrize("B", BATCHES)
+def test_the_default_is_gpt_2_as_torchs_layers_have_it(B: int, T: int, tied: bool) -> None:
+    net, tokens = model(tied, context=64), prompt(B, T)
+    assert_same(
+        lambda _: net(tokens),
+        lambda _: by_torchs_layers(net, tokens),
+        [torch.zeros(1, dtype=torch.float64)],
+        net.parameters(),
+    )
 
 
 REFUSED = [

@@ -145,12 +145,6 @@ def test_gradients_are_those_of_differences() -> None:
     assert torch.autograd.gradcheck(lambda x, A: torch.func.functional_call(net, {"A": A}, x)[0], (x, net.A))
 
 
-def test_single_precision_is_close_to_double() -> None:
-    net, x = fresh(), torch.randn(5, 63, D, dtype=torch.float64)
-    exact = net(x)[0]
-    torch.testing.assert_close(net.float()(x.float())[0].double(), exact, rtol=1e-4, atol=1e-4)
-
-
 X = torch.zeros(2, 5, D)
 REFUSED = [
     (lambda: rotation(X[0]), "`A` has shape (5, 3); it is square, (H, H)"),

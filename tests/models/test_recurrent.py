@@ -11,6 +11,7 @@ from seqdocs.models.gru import GRU, gru_step
 from seqdocs.models.lstm import LSTM, lstm_step, set_forget_bias
 from seqdocs.models.recurrent import Recurrent
 from seqdocs.models.rnn import RNN, rnn_step
+from tests.models.agreement import TOLERANCE
 
 Pair = tuple[Callable[..., Recurrent], Callable[..., nn.RNNBase]]
 PAIRS: dict[str, Pair] = {
@@ -24,7 +25,6 @@ PAIRS: dict[str, Pair] = {
 }
 METHODS = ("loop", "hoisted", "lean")
 LENGTHS = (1, 2, 7, 63)
-TOLERANCE = {torch.float32: 2e-5, torch.float64: 1e-10}
 D, H = 3, 4
 
 each_pair = pytest.mark.parametrize("name", PAIRS)
@@ -72,8 +72,9 @@ def test_values_and_gradients_are_torchs(
         leaves += list(net.parameters())
         total = sum((w * t).sum() for w, t in zip(weights, found, strict=True))
         results.append(found + list(torch.autograd.grad(total, leaves)))
+    rtol, atol = TOLERANCE[dtype]
     for mine, reference in zip(*results, strict=True):
-        torch.testing.assert_close(mine, reference, rtol=TOLERANCE[dtype], atol=TOLERANCE[dtype])
+        torch.testing.assert_close(mine, reference, rtol=rtol, atol=atol)
 
 
 @each_method

@@ -48,12 +48,6 @@ def test_values_and_gradients_are_those_of_the_masked_product(B, T, method):
     assert_same(lambda *x: retention(*x, method=method), formula, inputs(B, T))
 
 
-def test_single_precision_agrees_as_closely_as_it_can():
-    assert_same(
-        retention, lambda *x: retention(*x, method="loop"), inputs(5, 63, torch.float32), tolerance=2e-4
-    )
-
-
 @each_method
 def test_gradients_pass_torchs_own_check(method):
     leaves = [x.requires_grad_() for x in inputs(1, 5)]

@@ -10,6 +10,8 @@ import torch
 
 from seqdocs.models.speech_detector import SpeechDetector, fourier_basis
 from tests.models.agreement import (
+    BATCHES,
+    LENGTHS,
     assert_batch_permutes,
     assert_chunks_join,
     assert_repeats,
@@ -48,8 +50,8 @@ def by_torch(net: SpeechDetector, x: torch.Tensor):
     return torch.sigmoid(h.relu() @ net.final_conv.weight[0, :, 0] + net.final_conv.bias)
 
 
-@pytest.mark.parametrize("N", [0, 1, 2, 7])
-@pytest.mark.parametrize("B", [1, 3])
+@pytest.mark.parametrize("N", LENGTHS)
+@pytest.mark.parametrize("B", BATCHES)
 def test_the_loop_is_the_hoisted_form(B, N):
     net = network()
     state = [torch.randn(B, size, dtype=torch.float64) for size in (64, 128, 128)]
