@@ -80,3 +80,21 @@ def make_deadly(folder: str):
         yield from tokens
 
     return deadly
+
+
+def wait_until_let_go(folder: str) -> None:
+    """Say that service has begun, and hold it until the file ``go`` is there."""
+    (Path(folder) / "begun").touch()
+    end = time.monotonic() + 60
+    while not (Path(folder) / "go").exists() and time.monotonic() < end:
+        time.sleep(0.002)
+
+
+def make_held(folder: str):
+    """The fake language model; nobody gets a token until the file ``go`` is there."""
+
+    def held(request):
+        wait_until_let_go(folder)
+        yield from serve(request)
+
+    return held

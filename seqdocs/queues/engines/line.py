@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
-from threading import Condition
+from threading import TIMEOUT_MAX, Condition
 from time import perf_counter
 from typing import Generic, TypeVar
 
@@ -13,14 +12,16 @@ Item = TypeVar("Item")
 
 
 class Line(Generic[Item]):
-    """A queue from whose head one may be taken, or a batch.
+    """A queue from whose head one may be taken, or a batch; and which anybody may leave.
+
+    Whoever takes or removes an item has it alone, whatever others do at the same time.
 
     Args:
         now: the clock, seconds.
     """
 
     def __init__(self, now: Callable[[], float] = perf_counter) -> None:
-        self._items: deque[tuple[float, Item]] = deque()  # each with the time it came
+        self._items: OrderedDict[Item, float] = OrderedDict()  # each with the time it came
         self._now = now
         self._closed = False
         self._news = Condition()
@@ -29,10 +30,15 @@ class Line(Generic[Item]):
         return len(self._items)
 
     def put(self, item: Item) -> None:
-        """Stand at the end of the line."""
+        """Stand at the end of the line; nobody stands in it twice."""
         with self._news:
-            self._items.append((self._now(), item))
+            self._items[item] = self._now()
             self._news.notify_all()
+
+    def remove(self, item: Item) -> bool:
+        """Leave the line from wherever one stands in it; False if it was taken before."""
+        with self._news:
+            return self._items.pop(item, None) is not None
 
     def close(self) -> None:
         """Nobody else will come, so nobody is waited for."""
@@ -43,7 +49,7 @@ class Line(Generic[Item]):
     def poll(self, most: int) -> list[Item]:
         """Take whoever stands there, ``most`` at most, without waiting."""
         with self._news:
-            return [self._items.popleft()[1] for _ in range(min(most, len(self._items)))]
+            return [self._items.popitem(last=False)[0] for _ in range(min(most, len(self._items)))]
 
     def take(self, most: int = 1, patience: float = 0.0) -> list[Item]:
         """Wait for somebody to come, and then for others to join.
@@ -60,8 +66,8 @@ class Line(Generic[Item]):
                 self._news.wait_for(lambda: self._items or self._closed)
                 if self._closed or len(self._items) >= most:
                     break
-                left = self._items[0][0] + patience - self._now()
+                left = next(iter(self._items.values())) + patience - self._now()
                 if left <= 0:
                     break
-                self._news.wait(None if math.isinf(left) else left)
+                self._news.wait(min(left, TIMEOUT_MAX))
             return self.poll(most)

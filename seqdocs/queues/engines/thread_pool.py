@@ -15,7 +15,7 @@ Request = TypeVar("Request")
 
 
 class ThreadPoolEngine(SerialEngine[Request]):
-    """The serial engine with more than one thread: requests begin in order, and end in any.
+    """The serial engine with more than one thread: requests are taken in order, and end in any.
 
     Args:
         serve: as of :class:`~seqdocs.queues.engines.serial.SerialEngine`; it runs in several threads at once.

@@ -31,6 +31,8 @@ class Ticket(Generic[Request]):
             taken to be gone, and the request is cancelled.
         on_end: called once, after the last token, when the answer is complete or there will be none; what it
             raises is dropped.
+        on_cancel: the engine's: called with this ticket and the reason when it is cancelled, to end it at
+            once if it still waits.
 
     Attributes:
         start: when its service began.
@@ -48,6 +50,7 @@ class Ticket(Generic[Request]):
         on_token: Callable[[Any], None] | None = None,
         *,
         on_end: Callable[[], None] | None = None,
+        on_cancel: Callable[[Ticket[Request], RefusedError], None] | None = None,
     ) -> None:
         self.request, self.id, self.arrival = request, id, arrival
         self.scheduled = arrival if scheduled is None else scheduled
@@ -56,7 +59,7 @@ class Ticket(Generic[Request]):
         self.token_times: list[float] = []
         self.error: BaseException | None = None
         self.cancelled: RefusedError | None = None
-        self._on_token, self._on_end = on_token, on_end
+        self._on_token, self._on_end, self._on_cancel = on_token, on_end, on_cancel
         self._tokens: list[Any] = []
         self._answer: Any = None
         self._news = Condition()
@@ -103,7 +106,10 @@ class Ticket(Generic[Request]):
         return self._answer
 
     def cancel(self) -> None:
-        """Ask for no more. What is done stays done; else the engine refuses it before the next token."""
+        """Ask for no more: it is refused at once if it waits in line, else before its next token.
+
+        What is done stays done.
+        """
         self._cancel(RefusedError("cancelled", f"request {self.id} was cancelled after {self.tokens} tokens"))
 
     def __iter__(self) -> Iterator[Any]:
@@ -128,8 +134,10 @@ class Ticket(Generic[Request]):
             self.start = time
 
     def push(self, token: Any, time: float) -> None:
-        """One more token of the answer is there."""
+        """One more token of the answer is there; it comes too late once there is an end."""
         with self._news:
+            if self.done():
+                return  # an engine that broke had ended it
             self._tokens.append(token)
             self.token_times.append(time)
             self._news.notify_all()
@@ -172,3 +180,5 @@ class Ticket(Generic[Request]):
     def _cancel(self, why: RefusedError) -> None:
         if self.cancelled is None and not self.done():
             self.cancelled = why
+            if self._on_cancel is not None:
+                self._on_cancel(self, why)

@@ -141,3 +141,40 @@ def test_a_fault_of_the_engine_itself_leaves_nobody_waiting():
     engine.close()
     with pytest.raises(RefusedError, match="closed"):
         engine.submit(4)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_fault_in_one_thread_ends_what_others_serve_once_and_ends_the_others():
+    """The thread that breaks and the one that serves both want to end the same request; one of them does."""
+
+    class HalfBroken(Engine[int]):
+        def __init__(self):
+            super().__init__()
+            self.serves, self.broke, self.served = threading.Event(), threading.Event(), threading.Event()
+            self.first = iter([True])
+            self._start(2)
+
+        def _work(self):
+            if next(self.first, False):
+                self.serves.wait(30)
+                raise ZeroDivisionError("a bug")
+            while taken := self._line.take():
+                self.serves.set()
+                self.broke.wait(30)
+                taken[0].push("too late", self._now())
+                self._end(taken[0], "too late")
+            self.served.set()
+
+    ended = []
+    engine = HalfBroken()
+    tickets = [engine.submit(n, on_end=lambda n=n: ended.append(n)) for n in range(3)]
+    for ticket in tickets:
+        with pytest.raises(ZeroDivisionError, match="a bug"):
+            ticket.result(30)
+    engine.broke.set()
+    assert engine.served.wait(30)  # the line is closed, so the other thread is free to go
+    engine.close()
+    assert sorted(ended) == [0, 1, 2]
+    assert [ticket.tokens for ticket in tickets] == [0, 0, 0]
+    with pytest.raises(RefusedError, match="closed"):
+        engine.submit(4)

@@ -75,3 +75,37 @@ def test_an_empty_line_lets_nobody_go_until_it_is_closed():
     line.close()
     thread.join(30)
     assert got == [[]]
+
+
+def test_one_may_leave_the_line_from_anywhere_unless_taken():
+    line = filled(1, 2, 3)
+    assert [line.remove(2), line.remove(2)] == [True, False]
+    assert line.poll(5) == [1, 3]
+    assert not line.remove(1)
+
+
+def test_when_the_first_leaves_patience_counts_from_the_next():
+    clock = Clock()
+    line = filled(1, now=clock)
+    clock.time = 3599.0
+    line.put(2)
+    thread, got = taking(line, 8, 3600.0)
+    line.remove(1)
+    clock.time = 3601.0
+    line.put(3)  # wakes it: the first is gone, and the second has not waited for long
+    thread.join(0.2)
+    assert thread.is_alive()
+    clock.time = 3599.0 + 3601.0
+    line.put(4)
+    thread.join(10)
+    assert got == [[2, 3, 4]]
+
+
+def test_a_taker_waits_on_when_the_last_leaves():
+    line = filled(1)
+    thread, got = taking(line, 2, math.inf)
+    line.remove(1)
+    line.put(2)
+    line.put(3)
+    thread.join(10)
+    assert got == [[2, 3]]
