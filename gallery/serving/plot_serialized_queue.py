@@ -146,7 +146,7 @@ def depth(device, *, tokens=16, load=1.5, requests=120, repeats=11):
     better = "R² of the line minus R² of the exponential"
     linear = all_of(
         above(lead, 0, better),
-        between(median_of(slopes, "service times"), 0.7, 1.4, "wait added by each request ahead"),
+        between(median_of(slopes, "service times"), 0.5, 2.0, "wait added by each request ahead"),
     )
     # A single user, between the runs: third quartile of a few latencies in a row over the first.
     steady = [float(single.quantile(0.75) / single.quantile(0.25)) for single in singles]
@@ -172,7 +172,7 @@ def depth(device, *, tokens=16, load=1.5, requests=120, repeats=11):
                 {
                     "holds": all_of(
                         above(crowded, 2.0, "mean latency under load over latency alone"),
-                        below(steadiness, 1.5, "third quartile over first of latencies alone"),
+                        below(steadiness, 2.0, "third quartile over first of latencies alone"),
                     )
                 },
                 "refuted",

@@ -47,7 +47,7 @@ class Setup:
     context: int = 512
     size: int = 16
     limit: int = 256
-    block_size: int = 16
+    block_size: int = 4
     memory: int = 8192
     chunk: int = 64
     patience: float = 0.02
