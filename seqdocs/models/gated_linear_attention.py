@@ -48,6 +48,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqdocs.scan import Method as ScanMethod
 from seqdocs.scan import scan
 
 LinearMethod = Literal["loop", "parallel", "chunked"]
@@ -129,7 +130,8 @@ def _between(decay: Tensor, ends: Tensor, S: Tensor) -> tuple[Tensor, Tensor]:
     """The state at the start of every chunk, (B, n, T/L, K, V), and after the last one."""
     B, n, _, K, V = ends.shape
     a = decay[..., None].expand_as(ends).flatten(0, 1).flatten(2)  # (B n, T/L, K V)
-    h = scan(a, ends.flatten(0, 1).flatten(2), S.flatten(0, 1).flatten(1), method="chunked")
+    method: ScanMethod = "chunked" if len(a[0]) > 1 else "loop"  # one chunk is one step, nothing to prepare
+    h = scan(a, ends.flatten(0, 1).flatten(2), S.flatten(0, 1).flatten(1), method=method)
     h = h.view(B, n, -1, K, V)
     return torch.cat((S[:, :, None], h[:, :, :-1]), 2), h[:, :, -1]
 

@@ -91,7 +91,7 @@ class Mamba(nn.Module):
         Args:
             x: (B, T, D).
             state: before the first step, (B, k - 1, E) and (B, E, N); zeros if omitted.
-            method: of the scan, "loop" or "chunked".
+            method: of the scan, "loop", "parallel" or "chunked".
 
         Returns:
             y, (B, T, D), and the state after the last step.

@@ -14,6 +14,7 @@ any more, but the step is still linear in h, so it is a scan. What makes it slow
 steps are (B, T, D, N), N times as many numbers as come in and go out.
 
 - ``loop`` walks, as the formula reads. The reference, and how one decodes.
+- ``parallel`` writes all states down and computes them by a tree: the fewest steps in order, the most memory.
 - ``chunked`` walks too, but prepares L steps at once in two buffers that stay in the processor's cache, and
   keeps of the states only one in L. The backward pass computes those of a chunk once more from its first.
 
@@ -39,7 +40,9 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-SelectiveMethod = Literal["loop", "chunked"]
+from seqdocs.scan import scan
+
+SelectiveMethod = Literal["loop", "parallel", "chunked"]
 LOG2_E = 1 / math.log(2)
 CACHED = 2**17  # numbers in a buffer; two of them, in float32, are a megabyte
 SHORTEST = 16  # steps of a chunk at least, since the backward pass keeps one state per chunk
@@ -66,9 +69,9 @@ def selective_scan(  # noqa: PLR0917 - in the order of the formula
         C: what is read, (B, T, N).
         D: what of the input passes by, (D,).
         state: h before the first step, (B, D, N); zeros if omitted.
-        method: "loop" or "chunked"; they differ in speed, memory and rounding only.
+        method: "loop", "parallel" or "chunked"; they differ in speed, memory and rounding only.
 
-    Both can be differentiated any number of times; the memory is saved for the first derivative alone.
+    All can be differentiated any number of times; "chunked" saves memory for the first derivative alone.
 
     Returns:
         y, (B, T, D), and h after the last step, (B, D, N).
@@ -79,6 +82,8 @@ def selective_scan(  # noqa: PLR0917 - in the order of the formula
     leaves = _checked(method, x=x, delta=delta, A=A, B=B, C=C, D=D, state=state)
     if method == "loop" or x.shape[1] == 0:
         return _loop(*leaves)
+    if method == "parallel":
+        return _tree(*leaves)
     y, last = _Chunked.apply(torch.is_grad_enabled(), *leaves)  # type: ignore[no-untyped-call]  # torch's
     return y, last
 
@@ -91,6 +96,15 @@ def _loop(*leaves: Tensor) -> tuple[Tensor, Tensor]:
         h = torch.exp(delta_t[..., None] * A) * h + (delta_t * x_t)[..., None] * B_t[:, None]
         outputs.append((h @ C_t[..., None]).squeeze(-1) + D * x_t)
     return (torch.stack(outputs, 1) if outputs else x * delta), h
+
+
+def _tree(*leaves: Tensor) -> tuple[Tensor, Tensor]:
+    """All states at once, (B, T, D, N)."""
+    x, delta, A, B, C, D, start = leaves
+    decay = torch.exp(delta[..., None] * A)
+    driven = (delta * x)[..., None] * B[:, :, None]
+    h = scan(decay.flatten(2), driven.flatten(2), start.flatten(1), method="parallel").view_as(driven)
+    return (h @ C[..., None]).squeeze(-1) + D * x, h[:, -1]
 
 
 class _Workspace:
@@ -195,8 +209,8 @@ def _loop_gradient(
 
 def _checked(method: str, *, state: Tensor | None, **leaves: Tensor) -> tuple[Tensor, ...]:
     """x, Δ, A, B, C, D and the state to begin with, having refused what does not fit."""
-    if method not in ("loop", "chunked"):
-        raise ValueError(f'`method` is {method!r}; it is "loop" or "chunked"')
+    if method not in ("loop", "parallel", "chunked"):
+        raise ValueError(f'`method` is {method!r}; it is "loop", "parallel" or "chunked"')
     x, A = leaves["x"], leaves["A"]
     if x.ndim != 3:
         raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, D)")

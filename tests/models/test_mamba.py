@@ -21,7 +21,7 @@ from tests.models.agreement import (
 
 D, N, k = 3, 5, 4
 ROUNDED = 1e-6  # the package takes A and D in single precision whatever the rest is
-METHODS = ("loop", "chunked")
+METHODS = ("loop", "parallel", "chunked")
 each_method = pytest.mark.parametrize("method", METHODS)
 
 
@@ -135,7 +135,7 @@ REFUSED = [
         lambda: Mamba(D)(X, (X, X)),
         "`state` has shapes ((2, 5, 3), (2, 5, 3)); they are (B, k - 1, E) and (B, E, N) = ((2, 3, 6), (2, 6, 16))",  # noqa: E501
     ),
-    (lambda: Mamba(D)(X, method="fast"), '`method` is \'fast\'; it is "loop" or "chunked"'),
+    (lambda: Mamba(D)(X, method="fast"), '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
     (lambda: Mamba(D, expand=0), "the sizes are 3, 16, 4, 0 and 1; each is at least 1"),
 ]  # fmt: skip
 

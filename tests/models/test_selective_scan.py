@@ -1,4 +1,4 @@
-"""The selective scan is its sum over the past, by both methods, and that of an independent package."""
+"""The selective scan is its sum over the past, by every method, and that of an independent package."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.models.agreement import (
 )
 
 D, N = 3, 4
-METHODS = ("loop", "chunked")
+METHODS = ("loop", "parallel", "chunked")
 each_method = pytest.mark.parametrize("method", METHODS)
 
 
@@ -192,7 +192,7 @@ REFUSED = [
     ({"D": A}, "`D` has shape (3, 4); it is (D,) = (3,)"),
     ({"state": STATE.mT}, "`state` has shape (2, 4, 3); it is (B, D, N) = (2, 3, 4)"),
     ({"A": A.double()}, "`A` is torch.float64 on cpu but `x` is torch.float32 on cpu; they must agree"),
-    ({"method": "fast"}, '`method` is \'fast\'; it is "loop" or "chunked"'),
+    ({"method": "fast"}, '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
 ]
 
 
