@@ -36,8 +36,8 @@ from seqdocs.models.language_model import CausalLM
 from seqdocs.models.lstm import LSTM, lstm_step
 
 
-@experiment(small={"sizes": (16, 32), "copy_bytes": 1_000_000, "seconds": 0.1}, seconds=60, memory_gb=2)
-def peaks(device, *, sizes=None, copy_bytes=2**28, seconds=0.7):
+@experiment(small={"sizes": (16, 32), "copy_bytes": 1_000_000, "seconds": 0.1}, seconds=60, memory_gb=1)
+def peaks(device, *, sizes=None, copy_bytes=2**27, seconds=0.7):
     """The two roofs of the machine on one thread, and the intensity at which they meet."""
     roofs = roofline.peaks(device, threads=1, sizes=sizes, copy_bytes=copy_bytes, max_seconds=seconds)
     return roofs | {"ridge": roofline.ridge(roofs)}
@@ -162,12 +162,12 @@ def describe(call, timed, counted_by_hand=None):
         "batches": (1, 2), "model_width": 16, "layers": 1, "seconds": 0.1,
     },
     seconds=120,
-    memory_gb=3,
+    memory_gb=1,
 )  # fmt: skip
 def operations(
     device, *,
-    vector=2**24, rows=(1024, 4096), square=(16, 64, 256, 1024), steps=(1, 64), width=1536, tokens=1024,
-    batches=(1, 4, 16), model_width=1024, layers=2, seconds=2.0,
+    vector=2**23, rows=(1024, 4096), square=(16, 64, 256, 1024), steps=(1, 64), width=1024, tokens=1024,
+    batches=(1, 4, 16), model_width=768, layers=2, seconds=2.0,
 ):  # fmt: skip
     """FLOP, bytes and seconds of vector sums, matrix products, LSTM steps, attention and decoding steps."""
     decode = decoding_steps(batches, model_width, layers, device)
@@ -278,7 +278,7 @@ for run in done:
 # before the call (:func:`seqdocs.bench.fresh.fresh_peak`), with everything that happens behind torch's back.
 
 
-@experiment(small={"methods": ("fused",), "tokens": 16}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"methods": ("fused",), "tokens": 16}, seconds=60, memory_gb=1, devices=("cpu",))
 def memory(device, *, methods=("matrix", "fused"), tokens=2048):
     """Most bytes held during a call, as torch's allocator and as a fresh process count them."""
     return {

@@ -42,7 +42,7 @@ def training_step(batch, width, device):
     return step
 
 
-@experiment(small={"batches": (1, 4), "width": 16, "most_seconds": 0.2}, seconds=90, memory_gb=2)
+@experiment(small={"batches": (1, 4), "width": 16, "most_seconds": 0.2}, seconds=90, memory_gb=1)
 def batches(device, *, batches=(1, 4, 16, 64, 256), width=256, most_seconds=4.0):
     """Examples per second of synchronous training against batch size, and the work of one example."""
     torch.set_num_threads(1)
@@ -97,7 +97,7 @@ for run in batches():
 
 
 # Simulated workers have no device.
-@experiment(small={"workers": (1, 4), "rounds": 100}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"workers": (1, 4), "rounds": 100}, seconds=60, memory_gb=1, devices=("cpu",))
 def stragglers(device, *, workers=(1, 2, 4, 8, 16, 32), rounds=20_000):
     """Updates per mean task time, in step and out of step, and how stale they are."""
     torch.set_num_threads(1)
@@ -163,7 +163,7 @@ def updates_until(rate_, delay, curvatures, most):
     return int(settled[0]) if len(settled) else None
 
 
-@experiment(small={"delays": (0, 3), "points": 6, "most": 100}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"delays": (0, 3), "points": 6, "most": 100}, seconds=60, memory_gb=1, devices=("cpu",))
 def stale(device, *, delays=(0, 1, 3, 7, 15), points=24, most=1500):
     """Updates to convergence against the learning rate, for several delays, and the best of each."""
     torch.set_num_threads(1)

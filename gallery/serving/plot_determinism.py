@@ -34,7 +34,7 @@ def fingerprint(*tensors):
     return digest.hexdigest()[:16]
 
 
-@experiment(small={"count": 200, "orders": 10}, seconds=60, memory_gb=2)
+@experiment(small={"count": 200, "orders": 10}, seconds=60, memory_gb=1)
 def sums(device, *, count=10_000, orders=200):
     """How far sums of the same numbers in many orders lie apart, in fp32, against the sum in fp64."""
     torch.manual_seed(0)
@@ -107,7 +107,7 @@ def answer_in_batches(device, sizes):
     return [fingerprint(one) for one in logits], max(float((one - logits[0]).abs().max()) for one in logits)
 
 
-@experiment(small={"repeats": 3, "sizes": (1, 2, 3), "steps": 1}, seconds=120, memory_gb=2)
+@experiment(small={"repeats": 3, "sizes": (1, 2, 3), "steps": 1}, seconds=120, memory_gb=1)
 def bits(device, *, repeats=20, sizes=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32), threads=(1, 2, 3, 4), steps=2):
     """Different results among repetitions, and among runs that differ in one respect."""
     same = [learn(device, steps=steps) for _ in range(repeats)]
@@ -176,7 +176,7 @@ for run in bits():
 # weights are random; a trained model has gaps of its own.
 
 
-@experiment(small={"prompts": 6, "ties": 64}, seconds=120, memory_gb=2)
+@experiment(small={"prompts": 6, "ties": 64}, seconds=120, memory_gb=1)
 def answers(device, *, prompts=64, ties=8192):
     """Logits alone against those in a batch, and the gap between the two likeliest tokens."""
     torch.set_num_threads(1)

@@ -77,7 +77,7 @@ def overlaps(spans):
     return sum(any(other[1] > begin for other in ordered[:place]) for place, (begin, _) in enumerate(ordered))
 
 
-@experiment(small={"requests": 6, "longest": 32, "slow": 128}, seconds=60, memory_gb=2)
+@experiment(small={"requests": 6, "longest": 32, "slow": 128}, seconds=60, memory_gb=1)
 def lists(device, *, requests=24, longest=96, slow=512, seed=0):
     """Order and overlaps of the same requests in a loop, a serial engine and a pool of two threads."""
     serve = model_call(device)
@@ -158,7 +158,7 @@ SERVICES = {
 
 
 # Queues on paper have no device; the recursion runs on the CPU.
-@experiment(small={"count": 5000, "runs": 4}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"count": 5000, "runs": 4}, seconds=60, memory_gb=1, devices=("cpu",))
 def squared(device, *, load=0.8, count=400_000, runs=8):
     """Mean wait against the second moment of the service times, at one load and one mean."""
     torch.set_num_threads(1)
@@ -227,7 +227,7 @@ def latencies_by(order, arrivals, services):
 ORDERS = ("first come", "shortest first", "processor sharing")
 
 
-@experiment(small={"count": 600, "runs": 3}, seconds=90, memory_gb=2, packages=("simpy",), devices=("cpu",))
+@experiment(small={"count": 600, "runs": 3}, seconds=90, memory_gb=1, packages=("simpy",), devices=("cpu",))
 def orders(device, *, load=0.8, count=12_000, runs=6):
     """How much slower than alone short and long requests are in three orders of service."""
     try:

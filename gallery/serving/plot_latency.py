@@ -88,7 +88,7 @@ def rows_of(run, count):
     return [[came, *own] for came, own in zip(run.scheduled.tolist()[:count], times, strict=False)]
 
 
-@experiment(small={"requests": 8, "new_tokens": 3}, seconds=120, memory_gb=2)
+@experiment(small={"requests": 8, "new_tokens": 3}, seconds=120, memory_gb=1)
 def four_numbers(device, *, requests=120, new_tokens=24, long_share=0.15, load=0.8, shown=24, seed=4):
     """Four latencies of the same requests: alone, and under the same load in three engines."""
     model = language_model(device)

@@ -38,7 +38,7 @@ def node_by_node(x, weight, bias):
     return out + bias
 
 
-@experiment(small={"widths": (8, 16), "batch": 4, "seconds_each": 0.1}, seconds=90, memory_gb=2)
+@experiment(small={"widths": (8, 16), "batch": 4, "seconds_each": 0.1}, seconds=90, memory_gb=1)
 def nodes(device, *, widths=(16, 64, 256, 1024), batch=64, seconds_each=0.8):
     """Seconds of one layer, node by node and as one product, against its width."""
     times, rows, ratios = {"node by node": [], "one product": []}, [], []
@@ -158,7 +158,7 @@ def in_turn(events, direction):
     return own == [f"{direction} begins", f"{direction} ends"] * (len(own) // 2)
 
 
-@experiment(small={"depth": 3, "width": 8, "batch": 4}, seconds=60, memory_gb=2)
+@experiment(small={"depth": 3, "width": 8, "batch": 4}, seconds=60, memory_gb=1)
 def step(device, *, depth=8, width=256, batch=256):
     """The events of one training step, the work of its parts, and its longest chain of operations."""
     torch.set_num_threads(1)
@@ -241,7 +241,7 @@ def example_by_example(x, outer):
     return total
 
 
-@experiment(small={"batches": (2, 4), "width": 8, "seconds_each": 0.1}, seconds=90, memory_gb=2)
+@experiment(small={"batches": (2, 4), "width": 8, "seconds_each": 0.1}, seconds=90, memory_gb=1)
 def gradients(device, *, batches=(4, 16, 64, 256), width=256, seconds_each=0.8):
     """Seconds of one layer's weight gradient: one example after the other, and all in one product."""
     times, ratios = {"one example at a time": [], "one product": []}, []

@@ -38,7 +38,7 @@ def both_sides(run):
 
 
 # Queues on paper have no device; only the live engines further down do.
-@experiment(small={"requests": 8}, seconds=30, memory_gb=2, devices=("cpu",))
+@experiment(small={"requests": 8}, seconds=30, memory_gb=1, devices=("cpu",))
 def area(device, *, requests=12, load=0.9):
     """A run short enough to be drawn."""
     run = fifo(poisson(load, requests, seed=5), exponential(1.0, requests, seed=6))
@@ -91,7 +91,7 @@ def simulated(arrivals, services):
     }
 
 
-@experiment(small={"count": 300}, seconds=60, memory_gb=2, packages=("simpy",), devices=("cpu",))
+@experiment(small={"count": 300}, seconds=60, memory_gb=1, packages=("simpy",), devices=("cpu",))
 def orders(device, *, load=0.9, count=10_000):
     """Both sides of the law, and what is between them, in each order of service."""
     try:
@@ -139,7 +139,7 @@ for run in orders():
 # not hold in your own logs, requests are missing there or clocks disagree.
 
 
-@experiment(small={"requests": 6, "tokens": 2}, seconds=90, memory_gb=2)
+@experiment(small={"requests": 6, "tokens": 2}, seconds=90, memory_gb=1)
 def live(device, *, requests=100, tokens=12, load=0.8, seed=3):
     """Both sides of the law on traces of live engines."""
     torch.set_num_threads(1)
@@ -209,7 +209,7 @@ def by_window(run, end):
     return abs(1 - float(latencies(run)[gone].sum()) / end / inside)
 
 
-@experiment(small={"longest": 100, "seeds": 2}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"longest": 100, "seeds": 2}, seconds=60, memory_gb=1, devices=("cpu",))
 def windows(device, *, loads=(0.5, 0.9, 1.2), longest=30_000, seeds=20):
     """The gap between both sides against the length of the window, averaged over runs."""
     torch.set_num_threads(1)

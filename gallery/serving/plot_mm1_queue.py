@@ -69,7 +69,7 @@ def many_servers(loads, servers, count, runs):
 @experiment(
     small={"loads": (0.5, 0.9), "count": 4000, "steps": 500, "runs": 4},
     seconds=60,
-    memory_gb=2,
+    memory_gb=1,
     devices=("cpu",),
 )
 def means(device, *, loads=(0.5, 0.7, 0.8, 0.9, 0.95), servers=(2, 8), count=400_000, steps=120_000, runs=10):
@@ -136,7 +136,7 @@ for run in means():
 
 
 @experiment(
-    small={"loads": (0.5, 0.9), "count": 20_000, "points": 5}, seconds=60, memory_gb=2, devices=("cpu",)
+    small={"loads": (0.5, 0.9), "count": 20_000, "points": 5}, seconds=60, memory_gb=1, devices=("cpu",)
 )
 def tails(device, *, loads=(0.5, 0.8, 0.9), count=2_000_000, points=13, q=0.99):
     """Share of simulated customers who wait longer than t, against the formula, and the p99."""
@@ -189,7 +189,7 @@ for run in tails():
 # exponential service time forgets how long it has lasted. Linear in n, whatever the load.
 
 
-@experiment(small={"count": 4000}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"count": 4000}, seconds=60, memory_gb=1, devices=("cpu",))
 def ahead(device, *, load=0.9, count=1_000_000, deepest=40, enough=500):
     """Mean wait of those who found n ahead, for each n that at least ``enough`` of them found."""
     torch.set_num_threads(1)

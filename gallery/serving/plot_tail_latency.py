@@ -41,7 +41,7 @@ def quantile(samples, q):
 
 # Queues on paper have no device; the recursion runs on the CPU.
 @experiment(
-    small={"loads": (0.5, 0.8), "count": 30_000, "shown": 0.8}, seconds=60, memory_gb=2, devices=("cpu",)
+    small={"loads": (0.5, 0.8), "count": 30_000, "shown": 0.8}, seconds=60, memory_gb=1, devices=("cpu",)
 )
 def percentiles(device, *, loads=(0.5, 0.6, 0.7, 0.8, 0.9), count=1_000_000, shown=0.8):
     """Percentiles of latency against load, with intervals."""
@@ -101,7 +101,7 @@ for run in percentiles():
 
 
 @experiment(
-    small={"fans": (1, 10), "count": 2000, "samples": 20_000}, seconds=60, memory_gb=2, devices=("cpu",)
+    small={"fans": (1, 10), "count": 2000, "samples": 20_000}, seconds=60, memory_gb=1, devices=("cpu",)
 )
 def fan_out(device, *, fans=(1, 2, 5, 10, 20, 50, 100, 200), load=0.5, count=20_000, samples=2_000_000):
     """Share of fan-outs that are slower than a single server's p99, and their median."""
@@ -171,7 +171,7 @@ for run in fan_out():
 # server adds. The second answer is drawn independently, so this shows what hedging can do at best.
 
 
-@experiment(small={"samples": 20_000}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"samples": 20_000}, seconds=60, memory_gb=1, devices=("cpu",))
 def hedged(device, *, load=0.5, samples=2_000_000, after=0.95, variation=4.0):
     """Percentiles with and without a second request for those who wait too long."""
     torch.set_num_threads(1)
@@ -222,7 +222,7 @@ for run in hedged():
 @experiment(
     small={"choices": (1, 2), "count": 600, "runs": 2},
     seconds=90,
-    memory_gb=2,
+    memory_gb=1,
     packages=("simpy",),
     devices=("cpu",),
 )

@@ -44,7 +44,7 @@ def repeated(arrivals, services, count, runs):
 
 
 # Queues on paper have no device; the recursion runs on the CPU.
-@experiment(small={"loads": (0.5, 0.9), "count": 4000, "runs": 4}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"loads": (0.5, 0.9), "count": 4000, "runs": 4}, seconds=60, memory_gb=1, devices=("cpu",))
 def hyperbola(device, *, loads=(0.5, 0.7, 0.8, 0.9, 0.95), count=400_000, runs=8):
     """Mean wait of simulated queues at each load, in service times, for three kinds of service times."""
     torch.set_num_threads(1)
@@ -102,7 +102,7 @@ for run in hyperbola():
 # average many runs, each of which begins with an empty line.
 
 
-@experiment(small={"runs": 20, "horizon": 100}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"runs": 20, "horizon": 100}, seconds=60, memory_gb=1, devices=("cpu",))
 def overload(device, *, loads=(0.9, 1.1, 1.25, 1.5), runs=400, horizon=1000, points=21):
     """Mean wait of who arrives t service times after the start, over many runs."""
     torch.set_num_threads(1)
@@ -160,7 +160,7 @@ for run in overload():
 TRAFFIC = {"like a clock": 0.1, "Poisson": 1.0, "bursts": 4.0, "heavy bursts": 16.0}
 
 
-@experiment(small={"loads": (0.5, 0.9), "count": 4000, "runs": 4}, seconds=60, memory_gb=2, devices=("cpu",))
+@experiment(small={"loads": (0.5, 0.9), "count": 4000, "runs": 4}, seconds=60, memory_gb=1, devices=("cpu",))
 def kingman(device, *, loads=(0.5, 0.7, 0.9), count=400_000, runs=6):
     """Simulated mean wait over Kingman's bound and approximation, for gaps of any unevenness."""
     torch.set_num_threads(1)

@@ -75,7 +75,7 @@ def predicted(depth, row_bytes):
 # to the last, whichever is at work.
 
 
-@experiment(small={"depths": (4, 16), "rows": 64, "width": 32}, seconds=90, memory_gb=2)
+@experiment(small={"depths": (4, 16), "rows": 64, "width": 32}, seconds=90, memory_gb=1)
 def by_depth(device, *, depths=(4, 8, 16, 32, 64), rows=1024, width=128):
     """Peak bytes of activations against depth, in three modes, and the bytes of the weights."""
     torch.set_num_threads(1)
@@ -179,7 +179,7 @@ def process(depth, rows, width, mode):
 @experiment(
     small={"depth": 4, "rows": 256, "width": 64, "modes": ("training",)},
     seconds=120,
-    memory_gb=2,
+    memory_gb=1,
     devices=("cpu",),
 )
 def by_process(device, *, depth=32, rows=2048, width=256, modes=("inference", "training", "checkpointed")):
@@ -226,7 +226,7 @@ for run in by_process():
 
 
 @experiment(
-    small={"positions": (4, 16), "width": 32, "layers": 2, "sequences": (1, 2)}, seconds=60, memory_gb=2
+    small={"positions": (4, 16), "width": 32, "layers": 2, "sequences": (1, 2)}, seconds=60, memory_gb=1
 )
 def cache(device, *, positions=(64, 128, 256, 512, 1024), width=128, layers=6, heads=4, sequences=(1, 4, 16)):
     """Bytes of the KV cache against positions and sequences: allocated, and counted from shapes."""

@@ -36,8 +36,8 @@ def flops(call: Callable[[], object]) -> Quantity:
 
     Counted by ``torch.utils.flop_counter`` are matrix products, convolutions and attention, a multiplication
     and an addition as two; added here are what its table leaves out: products with a vector, attention's
-    kernel for the CPU, and the fused recurrent layers of oneDNN and cuDNN. Nothing else counts: a sum, an
-    exponential or a normalisation is zero, and so is a whole vector addition.
+    kernel for the CPU, oneDNN's own product, and the fused recurrent layers of oneDNN and cuDNN. Nothing else
+    counts: a sum, an exponential or a normalisation is zero, and so is a whole vector addition.
 
     Conventions: attention counts all pairs of positions, also those that a causal mask leaves out, so that a
     kernel which skips them seems faster than the machine is; complex numbers count as if they were real.
@@ -130,6 +130,11 @@ def _onednn(inputs: Shape, *rest: Any, **_: object) -> int:
     return _recurrent(inputs, rest[:2])
 
 
+def _linear(inputs: Shape, weight: Shape, *_: object, **__: object) -> int:
+    """oneDNN's product: every row meets every row of the weights."""
+    return 2 * math.prod(inputs) * weight[0]
+
+
 def _twice(formula: Callable[..., int]) -> Callable[..., int]:
     """Backward: the gradient of the inputs is one such product, that of the weights another."""
     return lambda *shapes, **options: 2 * formula(*shapes, **options)
@@ -146,7 +151,7 @@ _LEFT_OUT = {
     aten.mkldnn_rnn_layer_backward: _twice(_onednn),
     aten._cudnn_rnn: _recurrent,
     aten._cudnn_rnn_backward: _twice(_recurrent),
-}
+} | ({torch.ops.mkldnn._linear_pointwise: _linear} if hasattr(torch.ops.mkldnn, "_linear_pointwise") else {})
 
 
 class _NoModules:

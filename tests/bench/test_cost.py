@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from seqdocs.bench.cost import _LEFT_OUT, arithmetic_intensity, bytes_moved, flops
 from seqdocs.bench.quantity import quantity
 from seqdocs.bench.timing import with_backward
+from seqdocs.models.lean import LARGE, product
 
 aten = torch.ops.aten
 M, K, N = 3, 5, 7
@@ -79,6 +80,12 @@ BYTES = [
 @pytest.mark.parametrize(("call", "count"), [c[1:] for c in PRODUCTS], ids=[c[0] for c in PRODUCTS])
 def test_products_count_two_operations_for_each_pair(call, count):
     assert flops(call) == quantity(count, "FLOP")
+
+
+def test_a_large_product_counts_alike_by_whatever_library():
+    rows, weights = torch.rand(64, 256), torch.rand(256, 256)
+    assert flops(lambda: product(rows, weights)) == flops(lambda: rows @ weights.T)
+    assert rows.numel() * len(weights) >= LARGE  # else it would not go another way
 
 
 @pytest.mark.parametrize(("call", "floats"), [c[1:] for c in TRAFFIC], ids=[c[0] for c in TRAFFIC])
