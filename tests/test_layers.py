@@ -11,18 +11,20 @@ ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
     "scan": {"scan_triton"},
     "scan_triton": set(),
+    "resident": set(),
     "models": {"scan", "models"},
     "generation": {"models", "generation"},
     "weights": {"models", "weights"},
     "tasks": {"tasks"},
-    "queues": {"scan", "models", "generation", "queues"},
+    "queues": {"scan", "resident", "models", "generation", "queues"},
     "entries": {"entries"},
-    "bench": {"scan", "models", "queues", "bench"},
+    "bench": {"scan", "resident", "models", "queues", "bench"},
     "sphinxext": {"entries", "bench", "sphinxext"},
 }
 THIRD_PARTY = {
     "scan": {"torch", "numpy"},
     "scan_triton": {"torch", "triton"},
+    "resident": set(),
     "models": {"torch", "numpy", "triton"},
     "generation": {"torch", "numpy"},
     "weights": {"torch", "numpy", "safetensors", "tokenizers"},  # behind the extra of that name

@@ -30,7 +30,7 @@ from contextlib import redirect_stdout, suppress
 from typing import Any
 
 from seqdocs.bench.quantity import Quantity, quantity
-from seqdocs.bench.resident import forget_highest, highest
+from seqdocs.resident import forget_highest, highest
 
 SECONDS = 120.0
 

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from seqdocs.bench.record import ResultError, plain
-from seqdocs.bench.resident import highest
 from seqdocs.bench.witness import listening, summary
+from seqdocs.resident import highest
 
 
 def defaults(function: Callable[..., Any]) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class BatchEngine(Engine[Request]):
         share: likewise.
         watch: called in every step with its :class:`~seqdocs.queues.engines.usage.Usage`.
         options: as of :class:`~seqdocs.queues.engines.engine.Engine`.
+
+    Attributes:
+        peak_positions: most positions of the cache that were handed out at a time.
     """
 
     def __init__(
@@ -56,6 +59,7 @@ class BatchEngine(Engine[Request]):
         self._model, self._size, self._watch = model, size, watch
         self._cache = PagedCache(model.blocks, model.block_size)
         self._plan = Scheduler(self._cache, size, chunk, share)
+        self.peak_positions = 0
         self._start()
 
     @abstractmethod
@@ -85,6 +89,7 @@ class BatchEngine(Engine[Request]):
                 if gone := self._gone(sequence.ticket):
                     self._leave(sequence, gone)
             planned = self._plan.plan()
+            self.peak_positions = max(self.peak_positions, self._reserved())
             for sequence in self._plan.running:  # even if it reads nothing in its first step
                 sequence.ticket.begin(self._now())
             if self._watch is not None and planned:
@@ -114,9 +119,11 @@ class BatchEngine(Engine[Request]):
         self._plan.remove(sequence)
         self._end(sequence.ticket, error=error)
 
+    def _reserved(self) -> int:
+        return (self._cache.blocks - self._cache.free) * self._cache.block_size
+
     def _usage(self, readings: list[Reading]) -> Usage:
-        size, running = self._cache.block_size, self._plan.running
-        reserved = (self._cache.blocks - self._cache.free) * size
+        size, running, reserved = self._cache.block_size, self._plan.running, self._reserved()
         reading = sum(len(one.tokens) for one in readings)
         tables = [sequence.table for sequence in running]  # only their last blocks are not full or shared
         empty = sum(len(table.blocks) * size - table.filled for table in tables) - reading

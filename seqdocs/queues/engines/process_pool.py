@@ -67,7 +67,16 @@ class ProcessPoolEngine(Engine[Request]):
             raise ValueError(f"`processes` is {processes} and `retries` {retries}; they are at least 1 and 0")
         super().__init__(**options)
         self._make, self._retries, self._patience = make, retries, patience
+        self._bytes: dict[Server, int] = {}  # the most that each worker, or one it replaced, ever held
         self._start(processes)
+
+    @property
+    def workers_bytes(self) -> int | None:
+        """Most bytes that the workers held, added up, as they told with the last token of an answer.
+
+        None if nobody did: a service that gives no tokens, or a system that does not say.
+        """
+        return sum(self._bytes.values()) or None
 
     def _work(self) -> None:
         worker = self._hire()
@@ -112,6 +121,7 @@ class ProcessPoolEngine(Engine[Request]):
             if kind == "error":
                 raise value
             if kind == "end":
+                self._bytes[worker] = max(self._bytes.get(worker, 0), value or 0)
                 return TOKENS
             came += 1
             if came > known:

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from seqdocs.queues.engines.process_pool import ProcessPoolEngine
 from seqdocs.queues.engines.worker import LostError, Serve, failing, portable
+from seqdocs.resident import highest
 
 Request = TypeVar("Request")
 
@@ -184,7 +185,7 @@ class Replica:
                 return None
             return "token", next(self._tokens)
         except StopIteration:
-            said: tuple[str, Any] = ("end", None)
+            said: tuple[str, Any] = ("end", highest())
         except BaseException as error:
             said = ("error", portable(error))
         self._tokens = None

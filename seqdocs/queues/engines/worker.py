@@ -1,8 +1,8 @@
 """A process that serves one request at a time, and the pipe to it.
 
 The child answers a request with any number of ``("token", value)`` and one ``("answer", value)``,
-``("end", None)`` or ``("error", exception)``. After each token it is told whether to go on; if not, that was
-its last word.
+``("end", most bytes it ever held)`` or ``("error", exception)``. After each token it is told whether to go
+on; if not, that was its last word.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ from multiprocessing.connection import Connection
 from threading import Lock
 from types import ModuleType
 from typing import Any
+
+from seqdocs.resident import highest
 
 Serve = Callable[[Any], Any]
 _one_at_a_time = Lock()
@@ -128,7 +130,7 @@ def _answer(pipe: Connection, answer: Any) -> tuple[str, Any] | None:
         _send(pipe, ("token", token))
         if not _receive(pipe):
             return None
-    return "end", None
+    return "end", highest()
 
 
 def _send(pipe: Connection, value: Any) -> None:

@@ -5,6 +5,7 @@ Needs Starlette (extra ``serving``), which is imported when an application is ma
 - A client that is gone costs nothing more: its request is cancelled, streamed or not.
 - A refusal before the first token has its own status; after it, the stream ends with an error event, and
   without ``[DONE]``.
+- ``GET /metrics?latency_target_seconds=1`` gives the :mod:`~seqdocs.queues.report` of the last requests.
 - The application does not own the engine. Whoever opened it closes it.
 """
 
@@ -12,31 +13,36 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
 from seqdocs.queues.engines.engine import Engine
 from seqdocs.queues.engines.request import RefusedError, Request
+from seqdocs.queues.engines.ticket import Ticket
 from seqdocs.queues.http.answer import Answer, error_body, told
-from seqdocs.queues.http.asked import Asked, BadBodyError, read
+from seqdocs.queues.http.asked import Asked, BadBodyError, read, read_target
+from seqdocs.queues.report import report
 
 if TYPE_CHECKING:
     from starlette import requests, responses
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 LARGEST = 1_000_000  # bytes of a body
+RECENT = 1000  # requests that are remembered
 
 
 class _TooLargeError(Exception):
     pass
 
 
-def make_app(engine: Engine[Request], model: str) -> App:
+def make_app(engine: Engine[Request], model: str, kv_bytes_per_position: int | None = None) -> App:
     """Make the application.
 
     Args:
         engine: what serves; tokens are bytes, see :mod:`seqdocs.queues.http.text`.
         model: the name it is served under.
+        kv_bytes_per_position: as of :func:`~seqdocs.queues.report.report`.
 
     Raises:
         ImportError: if Starlette is not installed.
@@ -51,10 +57,13 @@ def make_app(engine: Engine[Request], model: str) -> App:
             "the HTTP front needs starlette and uvicorn; install them with `pip install seqdocs[serving]`"
         ) from None
 
+    recent: deque[Ticket[Request]] = deque(maxlen=RECENT)
+
     async def completions(request: requests.Request) -> responses.Response:
         try:
             asked = read(await _body(request), model)
             answer = Answer(engine, asked.request, model)
+            recent.append(answer.ticket)
         except ClientDisconnect:
             return _refusal("the client left before its request was complete", 499)
         except _TooLargeError:
@@ -74,14 +83,30 @@ def make_app(engine: Engine[Request], model: str) -> App:
             return _refusal(f"there is no model {name[:60]!r}; {model!r} is served here", 404, "model")
         return _json(_model(model))
 
+    async def metrics(request: requests.Request) -> responses.Response:
+        try:
+            target = read_target(dict(request.query_params))
+        except BadBodyError as error:
+            return _refusal(str(error), error.status, error.param)
+        done = [ticket for ticket in recent if ticket.done()]
+        told = await asyncio.to_thread(
+            report,
+            engine,
+            done,
+            latency_target_seconds=target,
+            kv_bytes_per_position=kv_bytes_per_position,
+        )
+        return _json(told.export())
+
     async def elsewhere(request: requests.Request, error: Exception) -> responses.Response:
         status = error.status_code if isinstance(error, HTTPException) else 500
         words = f"{request.method} {request.url.path[:60]} is not served here"
-        return _refusal(f"{words}; POST /v1/completions and GET /v1/models are", status)
+        return _refusal(f"{words}; POST /v1/completions, GET /v1/models and GET /metrics are", status)
 
     return Starlette(
         routes=[
             Route("/v1/completions", completions, methods=["POST"]),
+            Route("/metrics", metrics),
             Route("/v1/models", models),
             Route("/v1/models/{name:path}", one_model),
         ],

@@ -12,9 +12,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from seqdocs.queues.checks import positive
 from seqdocs.queues.engines.request import Request
 from seqdocs.queues.http.text import encode
 
+TARGET = "latency_target_seconds"
 MAX_TOKENS = 16  # where nothing is said, as OpenAI has it
 
 
@@ -81,6 +83,27 @@ def read(body: bytes, model: str) -> Asked:
         stream=bool(fields.get("stream")),
         usage=bool((fields.get("stream_options") or {}).get("include_usage")),
     )
+
+
+def read_target(query: dict[str, str]) -> float:
+    """The latency target of a report, seconds; 1 if nothing is asked.
+
+    Raises:
+        BadBodyError: if anything else is asked, or it is no number above 0.
+
+    >>> read_target({"latency_target_seconds": "0.5"})
+    0.5
+    """
+    for name in query:
+        if name != TARGET:
+            raise BadBodyError(f"there is no parameter {_short(name)}; there is {TARGET}", name)
+    said = query.get(TARGET, "1")
+    try:
+        return positive(TARGET, float(said), "seconds")
+    except ValueError:
+        raise BadBodyError(
+            f"`{TARGET}` is {_short(said)}; it is a finite number of seconds above 0", TARGET
+        ) from None
 
 
 def _fields(body: bytes) -> dict[str, Any]:

@@ -34,11 +34,11 @@ def main(argv: Sequence[str]) -> int:
     setup = Setup(**{field.name: getattr(args, field.name) for field in fields(Setup)})
     try:
         engine = ENGINES[args.engine](setup)
-    except ValueError as error:
+    except (ValueError, ImportError, ConnectionError) as error:  # ImportError: Ray is an extra of its own
         return _refuse(str(error))
     with engine:
         try:
-            app = make_app(engine, NAME)
+            app = make_app(engine, NAME, setup.kv_bytes_per_position())
             door = socket.create_server((args.host, args.port))
         except (ImportError, OSError) as error:
             return _refuse(str(error))

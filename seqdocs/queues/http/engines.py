@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -33,7 +34,8 @@ class Setup:
         layers: likewise.
         heads: likewise.
         context: most positions it reads.
-        size: requests that are served at a time, where the engine serves several.
+        size: requests that are served at a time, where the engine serves several; processes and replicas no
+            more than there are cores.
         limit: requests that are let in at a time; others are told to try again.
         block_size: positions in a block of the paged cache.
         memory: positions of the paged cache in all.
@@ -63,6 +65,10 @@ class Setup:
             heads=self.heads,
         ).eval()
 
+    def kv_bytes_per_position(self) -> int:
+        """Of this model, without making it."""
+        return 2 * self.layers * self.width * torch.get_default_dtype().itemsize
+
     def serve(self) -> Callable[[Request], Iterator[int]]:
         """What serves one request at a time."""
         return decoder(self.model())
@@ -71,6 +77,10 @@ class Setup:
         """The same in a worker: there it is processes, not threads, that share the cores."""
         torch.set_num_threads(1)
         return self.serve()
+
+    def workers(self) -> int:
+        """Processes to serve in: each takes a core and memory for a model of its own."""
+        return min(self.size, os.cpu_count() or 1)
 
     def slots(self) -> PagedModel:
         """A contiguous cache: a block as long as the context for each place in the batch."""
@@ -86,11 +96,18 @@ class Setup:
         return {"check": check, "limit": self.limit}
 
 
+def _ray_replicas(one: Setup) -> Engine[Request]:
+    from seqdocs.queues.engines.ray_replicas import RayReplicasEngine
+
+    return RayReplicasEngine(one.serve_in_process, one.workers(), **one.door())
+
+
 ENGINES: dict[str, Callable[[Setup], Engine[Request]]] = {
     "serial": lambda one: SerialEngine(one.serve(), **one.door()),
     "threads": lambda one: ThreadPoolEngine(one.serve(), one.size, **one.door()),
     "event-loop": lambda one: EventLoopEngine(one.serve(), one.size, **one.door()),
-    "processes": lambda one: ProcessPoolEngine(one.serve_in_process, one.size, **one.door()),
+    "processes": lambda one: ProcessPoolEngine(one.serve_in_process, one.workers(), **one.door()),
+    "ray": _ray_replicas,
     "static": lambda one: StaticBatchEngine(one.slots(), one.size, limit=one.limit),
     "dynamic": lambda one: DynamicBatchEngine(one.slots(), one.size, patience=one.patience, limit=one.limit),
     "continuous": lambda one: ContinuousBatchEngine(one.pages(), one.size, chunk=one.chunk, limit=one.limit),

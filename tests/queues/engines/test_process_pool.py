@@ -7,6 +7,7 @@ import threading
 import engine_services as services
 import pytest
 from engine_services import Job
+from processes import assert_gone, descendants
 
 from seqdocs.queues.engines.process_pool import ProcessPoolEngine
 from seqdocs.queues.engines.request import RefusedError
@@ -106,6 +107,17 @@ def test_a_request_that_no_pipe_can_carry_fails_alone():
     with pytest.raises(Exception, match="pickle"):
         tickets[0].result()
     assert tickets[1].result() == [0, 1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_pool_that_is_closed_leaves_no_process():
+    with ProcessPoolEngine(services.make, processes=2) as engine:
+        assert [engine.submit(Job(2)).result() for _ in range(4)] == [[0, 1]] * 4
+        workers = {child.pid for child in multiprocessing.active_children()}
+        assert workers <= descendants()
+        with pytest.raises(AssertionError, match=r"are left: .*spawn_main"):
+            assert_gone(workers, 0.0)
+    assert_gone(workers)
 
 
 @pytest.mark.parametrize("bad", [{"processes": 0}, {"processes": 1, "retries": -1}])

@@ -12,12 +12,13 @@ from seqdocs.queues.http.app import make_app
 
 
 @contextmanager
-def front(engine) -> Iterator[str]:
+def front(engine, kv_bytes_per_position=None) -> Iterator[str]:
     """The address of a server that ends with the block; the engine stays open."""
     import uvicorn
 
     door = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(make_app(engine, "m"), ws="none", lifespan="off", log_level="critical")
+    app = make_app(engine, "m", kv_bytes_per_position)
+    config = uvicorn.Config(app, ws="none", lifespan="off", log_level="critical")
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
     thread.start()

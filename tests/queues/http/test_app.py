@@ -13,8 +13,10 @@ import pytest
 from engine_fakes import POISON, FakeModel, answer_of
 
 from seqdocs.queues.engines.continuous_batch import ContinuousBatchEngine
+from seqdocs.queues.engines.decoder import kv_bytes_per_position
 from seqdocs.queues.engines.request import Request
 from seqdocs.queues.engines.serial import SerialEngine
+from seqdocs.queues.http import engines
 from seqdocs.queues.http.engines import ENGINES, Setup
 from seqdocs.queues.http.text import Decoder
 from tests.queues.http.front import front, wait_for
@@ -105,6 +107,17 @@ def test_the_models_are_listed():
         ("GET", "/v1/completions", b"", 405, "GET /v1/completions is not served here; POST"),
         ("POST", "/v1/chat/completions", b"{}", 404, "POST /v1/chat/completions is not served here; POST"),
         ("GET", "/", b"", 404, "GET / is not served here"),
+        ("POST", "/metrics", b"", 405, "POST /metrics is not served here; POST"),
+        (
+            "GET",
+            "/metrics?latency_target_seconds=soon",
+            b"",
+            400,
+            '`latency_target_seconds` is "soon"; it is',
+        ),
+        ("GET", "/metrics?latency_target_seconds=-1", b"", 400, '`latency_target_seconds` is "-1"; it is'),
+        ("GET", "/metrics?latency_target_seconds=nan", b"", 400, '`latency_target_seconds` is "nan"; it is'),
+        ("GET", "/metrics?window=3", b"", 400, 'there is no parameter "window"; there is latency_target'),
     ],
 )
 def test_malformed_input_gets_a_status_and_one_sentence(method, path, content, status, sentence):
@@ -200,6 +213,40 @@ def test_half_a_character_at_the_end_is_said():
 def test_every_engine_gives_the_same_answer_over_http(name):
     setup = Setup(width=16, layers=1, heads=2, context=64, size=1, memory=256)
     alone = list(setup.serve()(Request((72, 105), 12)))
-    with ENGINES[name](setup) as engine, front(engine) as address, client(address) as asks:
+    if name == "ray":
+        pytest.importorskip("ray", reason="needs the package ray, which is in the group `test`")
+    at = setup.kv_bytes_per_position()
+    with ENGINES[name](setup) as engine, front(engine, at) as address, client(address) as asks:
         answer = asks.completions.create(model="m", prompt="Hi", max_tokens=12)
+        told = httpx.get(f"{address}/metrics", params={"latency_target_seconds": 3600}).json()
     assert answer.choices[0].text == text_of(alone)
+    assert (told["answered"], told["refused"]) == (1, 0)
+    assert told["throughput_tokens_per_second"] == told["goodput_tokens_per_second"] > 0
+    assert 0 <= told["queue_wait_seconds"]["mean"] <= told["first_token_seconds"]["mean"]
+    assert told["kv_peak_bytes"] == at * {"dynamic": 64, "continuous": 16}.get(name, 13)
+
+
+def test_metrics_of_nobody_are_none_and_of_whoever_is_inside_are_left_out():
+    with served(slowly) as (engine, _, address), client(address) as asks:
+        empty = httpx.get(f"{address}/metrics").json()
+        pieces = asks.completions.create(model="m", prompt=[1], max_tokens=60, stream=True)
+        next(iter(pieces))
+        meanwhile = httpx.get(f"{address}/metrics").json()
+        pieces.close()
+        wait_for(lambda: not engine._inside)
+        after = httpx.get(f"{address}/metrics").json()
+    assert (empty["answered"], empty["latency_seconds"], empty["latency_target_seconds"]) == (0, None, 1.0)
+    assert (meanwhile["answered"], meanwhile["refused"]) == (0, 0)
+    assert (after["answered"], after["refused"]) == (0, 1)
+
+
+def test_processes_are_no_more_than_cores(monkeypatch):
+    monkeypatch.setattr(engines, "ProcessPoolEngine", lambda make, processes, **options: processes)
+    for cores, size, workers in ((4, 16, 4), (None, 16, 1), (64, 16, 16)):
+        monkeypatch.setattr(engines.os, "cpu_count", lambda cores=cores: cores)
+        assert ENGINES["processes"](Setup(size=size)) == workers
+
+
+def test_a_setup_knows_the_bytes_of_a_position_of_its_model():
+    for setup in (Setup(width=16, layers=3, heads=2, context=64), Setup(width=24, layers=1, heads=1)):
+        assert setup.kv_bytes_per_position() == kv_bytes_per_position(setup.model())

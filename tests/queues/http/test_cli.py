@@ -10,6 +10,7 @@ import time
 from contextlib import contextmanager
 
 import pytest
+from processes import assert_gone, descendants
 
 from seqdocs.queues.http.cli import main
 
@@ -33,6 +34,16 @@ def test_without_the_extra_one_sentence_says_how_to_get_it(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert main([]) == 2
     wanted = "serve: it needs starlette and uvicorn; install them with `pip install seqdocs[serving]`\n"
+    assert capsys.readouterr().err == wanted
+
+
+def test_without_ray_one_sentence_says_how_to_get_it(monkeypatch, capsys):
+    pytest.importorskip("uvicorn", reason="needs uvicorn, which is in the group `test`")
+    monkeypatch.setitem(sys.modules, "ray", None)
+    assert main(["--engine", "ray", "--port", "0"]) == 2
+    wanted = (
+        "serve: replicas as Ray actors need the package ray; install it with `pip install seqdocs[ray]`\n"
+    )
     assert capsys.readouterr().err == wanted
 
 
@@ -64,13 +75,18 @@ def streaming(engine, tokens):
             server.kill()
 
 
-@pytest.mark.parametrize("engine", ["continuous", "static"])
+@pytest.mark.parametrize("engine", ["continuous", "static", "processes", "ray"])
 def test_told_to_stop_it_serves_who_is_inside_and_ends(engine):
+    if engine == "ray":
+        pytest.importorskip("ray", reason="needs the package ray, which is in the group `test`")
     with streaming(engine, 300) as (server, pieces):
+        children = descendants(server.pid)
         server.send_signal(signal.SIGTERM)
         *_, last = pieces
         assert last.usage.completion_tokens == 300
-        assert server.wait(60) == -signal.SIGTERM
+        assert abs(server.wait(60)) == signal.SIGTERM  # Ray makes an exit status of the signal
+    assert (len(children) > 0) == (engine in ("processes", "ray") and sys.platform == "linux")
+    assert_gone(children)
 
 
 def test_told_twice_it_waits_for_nobody():

@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from seqdocs.bench.resident import forget_highest, highest
+from seqdocs.resident import forget_highest, highest
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps this mark by process")
 
@@ -30,6 +30,6 @@ def test_the_mark_can_be_taken_back():
 @linux
 def test_a_small_child_of_a_large_process_is_small():
     held = torch.ones(50_000_000)
-    code = "from seqdocs.bench.resident import highest; print(highest())"
+    code = "from seqdocs.resident import highest; print(highest())"
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(child.stdout) < 100e6 < held.nbytes
