@@ -16,8 +16,10 @@ things. Four requirements, four tests, each learned from scratch in seconds: whi
 # - *Long range.* What was the first token, 30 tokens ago?
 # - *Context.* The last token is a word with several meanings; an earlier token says which one counts.
 #
-# Every model has the same embedding and the same readout. A feedforward network sees the last 12 tokens, the
-# longest sentence of the first test: more it would have to be built for.
+# Every model of the catalogue takes them: the same embedding, one layer of sixteen units, and the same small
+# network that reads the token and what the layer says of it. The window is that of the longest sentence of
+# the first test: for more it would have to be built anew. Of the echo state network the readout alone is
+# trained. Attention comes as it is, without positions, and once more with them.
 
 import functools
 
@@ -28,18 +30,17 @@ from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
 from seqdocs.bench.verdicts import above, all_of, below, verdict_by
+from seqdocs.models.catalogue import CATALOGUE, RULES, Windowed
 from seqdocs.models.feedforward import WindowFeedforward
-from seqdocs.models.gru import GRU
-from seqdocs.models.lru import LRU
-from seqdocs.models.lstm import LSTM, set_forget_bias
-from seqdocs.models.multi_head import MultiHeadAttention
+from seqdocs.models.lstm import set_forget_bias
 from seqdocs.models.positional import sinusoidal
 from seqdocs.models.rnn import RNN
+from seqdocs.models.seq2seq import Seq2Seq
 from seqdocs.tasks.batch import Batch, distinct, generator
 from seqdocs.tasks.training import accuracy, train
 
 KINDS, SHORT, LONG, LAG = 8, 12, 48, 30
-PASSED = 0.9  # share of right answers
+PASSED, FAILED = 0.9, 0.75  # shares of right answers: at least, in every seed; less than, in every seed
 
 
 def question(x, answer):
@@ -82,93 +83,128 @@ def context(batch, draw):
     return question(x, (topic ^ word)[:, 0])
 
 
-class Attention(nn.Module):
-    """Self-attention in which every token sees all others, with or without positions, and a residual path."""
-
-    def __init__(self, width, positions):
-        super().__init__()
-        self.attention, self.positions = MultiHeadAttention(width, 4), positions
-
-    def forward(self, x):
-        x = x + sinusoidal(x.shape[1], x.shape[2]).to(x) if self.positions else x
-        return x + self.attention(x)
-
-
 class Reader(nn.Module):
-    """Embedding, one layer of a sequence model, and a small network that answers."""
+    """Embedding, perhaps positions, one layer of a sequence model, and a small network that answers."""
 
-    def __init__(self, core, width, **options):
+    def __init__(self, core, width, positions=False, options=None):
         super().__init__()
-        self.core, self.options, self.tokens = core, options, nn.Embedding(KINDS, width)
-        self.readout = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, 2))
+        self.core, self.options, self.positions = core, options or {}, positions
+        self.tokens = nn.Embedding(KINDS, width)
+        trained = any(weight.requires_grad for weight in core.parameters())
+        self.tokens.requires_grad_(trained)  # of a reservoir nothing but the readout is
+        self.readout = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, 2))
 
     def forward(self, x):
-        out = self.core(self.tokens(x), **self.options)
-        return self.readout(out[0] if isinstance(out, tuple) else out)
+        x = self.tokens(x)
+        if self.positions:
+            x = x + sinusoidal(x.shape[1], x.shape[2]).to(x)
+        return self.readout(torch.cat((x, self.core(x, **self.options)[0]), dim=2))
+
+
+class Asked(nn.Module):
+    """An encoder reads all tokens; a decoder, asked once, answers."""
+
+    def __init__(self, width, attention):
+        super().__init__()
+        self.net = Seq2Seq(
+            source_vocabulary=KINDS, target_vocabulary=2, width=width, hidden_size=width, attention=attention
+        )
+
+    def forward(self, x):
+        return self.net(x, torch.zeros_like(x[:, :1]), method="hoisted")[0].expand(-1, x.shape[1], -1)
 
 
 def readers(width):
-    """What takes the tests; every entry builds a fresh model."""
+    """What takes the tests, by family; every entry builds a fresh model."""
 
-    def lstm():
-        net = LSTM(width, width)
-        set_forget_bias(net, 2.0)
-        return net
+    def reader(name, positions=False):
+        model = CATALOGUE[name]
+        core = model.make(width)
+        if name in {"LSTM", "LSTM, peepholes"}:
+            set_forget_bias(core, 3.0)  # open at first, as one sets it where much is to be kept
+        return Reader(core, width, positions, model.fast)
 
+    of = {name: functools.partial(reader, name) for name in CATALOGUE if name != "window"}
+    family = {name: CATALOGUE[name].family for name in of}
+    recurrent = {name: of[name] for name in of if family[name] in {"rnn", "lstm", "gru"}}
     return {
-        "one token": lambda: Reader(WindowFeedforward(1, width, 2 * width, width), width),
-        "feedforward, 12 tokens": lambda: Reader(WindowFeedforward(SHORT, width, 2 * width, width), width),
-        "Elman RNN": lambda: Reader(RNN(width, width), width, method="lean"),
-        "LSTM": lambda: Reader(lstm(), width, method="lean"),
-        "GRU": lambda: Reader(GRU(width, width), width, method="lean"),
-        "linear recurrence": lambda: Reader(LRU(width, width), width),
-        "attention, no positions": lambda: Reader(Attention(width, positions=False), width),
-        "attention, positions": lambda: Reader(Attention(width, positions=True), width),
+        "a window": {
+            "one token": lambda: Reader(Windowed(width, 1), width),
+            "window": lambda: Reader(Windowed(width, SHORT), width),
+            "TCN": of["TCN"],
+        },
+        "recurrent": recurrent | {"seq2seq": lambda: Asked(width, "none")},
+        "linear recurrent": {name: of[name] for name in of if family[name] == "linear" and name not in RULES},
+        "a matrix as memory": {name: of[name] for name in RULES},
+        "attention": {
+            **{name: of[name] for name in of if family[name] == "attention"},
+            "self-attention, positions": functools.partial(reader, "self-attention", positions=True),
+            "Transformer block, positions": functools.partial(reader, "Transformer block", positions=True),
+            "seq2seq with attention": lambda: Asked(width, "dot"),
+        },
     }
+
+
+def learn(net, task, seed, steps):
+    """Train in up to three rounds, until nothing is left to learn, or two rounds have taught nothing."""
+    for past in range(3):
+        losses = train(net, functools.partial(task, 32), steps, rate=0.01, seed=100 * past + seed)
+        left = sum(losses[-10:]) / len(losses[-10:])
+        if left < 0.01 or (past and left > 0.65):  # a coin's is log 2 = 0.69
+            break
 
 
 TESTS = {"length": length, "order": order, "long range": long_range, "context": context}
 
 
+def verdict(leaf):
+    """Passed or failed in every seed; or neither."""
+    return "passed" if leaf["low"] >= PASSED else "failed" if leaf["high"] < FAILED else "between"
+
+
 @experiment(
-    small={"names": ("one token", "feedforward, 12 tokens", "Elman RNN"), "steps": 20},
-    seconds=240,
+    small={"names": ("one token", "window", "Elman RNN", "seq2seq"), "steps": 10},
+    seconds=400,
     memory_gb=4,
 )
-def requirements(device, names=(), width=32, steps=150, seeds=2):
+def requirements(device, names=(), width=16, steps=50, seeds=2):
     """Share of right answers of every model (or those named) in every test, over some seeds."""
     torch.set_num_threads(1)  # the matrices are small: a second thread only waits
-    makers = {name: make for name, make in readers(width).items() if not names or name in names}
-    scores = {name: {} for name in makers}
-    for name, make in makers.items():
+    families = {
+        family: {name: make for name, make in makers.items() if not names or name in names}
+        for family, makers in readers(width).items()
+    }
+    scores = {name: {} for makers in families.values() for name in makers}
+    for name, make in (maker for makers in families.values() for maker in makers.items()):
         for test, task in TESTS.items():
             exam = functools.partial(length, longest=LONG) if test == "length" else task
             right = []
             for seed in range(seeds):
                 torch.manual_seed(seed)
                 net = make().to(device)
-                train(net, functools.partial(task, 32), steps, rate=0.007, seed=seed)
+                learn(net, task, seed, steps)
                 right.append(accuracy(net, exam(1000, generator(99)).to(device)))
             middle = sum(right) / len(right)
             scores[name][test] = quantity(middle, "", low=min(*right, middle), high=max(*right, middle))
-    passed = {
-        name: [test for test, leaf in row.items() if leaf["low"] >= PASSED] for name, row in scores.items()
-    }
-    window, rnn = scores["feedforward, 12 tokens"], scores["Elman RNN"]
-    decided = {
-        test: any(test in passed[name] for name in makers)
-        and any(test not in passed[name] for name in makers)
-        for test in TESTS
-    }
+    verdicts = {name: {test: verdict(leaf) for test, leaf in row.items()} for name, row in scores.items()}
+    window, rnn = scores["window"], scores["Elman RNN"]
+    decided = {test: {"passed", "failed"} <= {verdicts[name][test] for name in scores} for test in TESTS}
     short = all_of(*(above(window[test], PASSED, f"{test}, window") for test in ("order", "context")))
     limits = all_of(*(below(window[test], PASSED, f"{test}, window") for test in ("length", "long range")))
     return {
         "scores": scores,
-        "passed": passed,
+        "verdicts": verdicts,
+        "families": {family: list(makers) for family, makers in families.items() if makers},
         "table": table(
-            ["model", *TESTS, "passed"],
-            [[name, *row.values(), len(passed[name])] for name, row in scores.items()],
+            ["model", "family", *TESTS, "passed"],
+            [
+                [name, family, *scores[name].values(), list(verdicts[name].values()).count("passed")]
+                for family, makers in families.items()
+                for name in makers
+            ],
         ),
+        "models": quantity(len(scores), "models"),
+        "all_four": [name for name in scores if set(verdicts[name].values()) == {"passed"}],
         "window": window,
         "rnn": rnn,
         "short": quantity(SHORT, "tokens"),
@@ -198,30 +234,46 @@ def requirements(device, names=(), width=32, steps=150, seeds=2):
 # %%
 # Who passes what
 # ---------------
-# A test is passed when the model is right nine times in ten, for every seed; a coin is right in half. The
-# feedforward network passes exactly what fits into its window. Attention without positions cannot tell "dog
-# bites man" from "man bites dog". The plain recurrent network takes any length but does not learn to carry a
-# token over thirty others: its gradient vanishes on the way.
+# A test is passed when the model is right nine times in ten for every seed, failed when it is right in less
+# than three of four for every seed, and undecided between; a coin is right in half. What fits into a window
+# the window passes, and nothing else. Attention without positions cannot tell "dog bites man" from "man bites
+# dog". A plain recurrent network takes any length but does not learn to carry a token over thirty others: its
+# gradient vanishes on the way. A constant decay near one carries it easily, and with nothing that tells a
+# zero from the rest of the noise, length is what that fails.
+
+SIGN = {"passed": "✓", "failed": "✗", "between": "~"}
+SHADE = {"passed": 1.0, "between": 0.5, "failed": 0.0}
 
 for run in requirements():
-    names, tests = list(run["scores"]), list(TESTS)
-    failed = {test: [name for name in names if test not in run["passed"][name]] for test in tests}
+    tests, verdicts = list(TESTS), run["verdicts"]
+    passed = {test: sum(row[test] == "passed" for row in verdicts.values()) for test in tests}
+    window = verdicts["window"]
+    rows = [row for family, names in run["families"].items() for row in (family, *names)]
     fig, axes = figures.figure(
-        alt="Grid of models and four tests with the share of right answers. Failed: "
-        + "; ".join(f"{test} by {', '.join(who) or 'nobody'}" for test, who in failed.items()) + ".",
-        caption="Share of right answers on unseen sequences; a tick where it is nine in ten for every seed.",
+        alt=f"Grid of {len(verdicts)} models and four tests with the share of right answers. Passed: "
+        + "; ".join(f"{test} by {count}" for test, count in passed.items())
+        + f". The window of {SHORT} tokens: "
+        + ", ".join(f"{test} {window[test]}" for test in tests)
+        + f". All four: {', '.join(run['all_four']) or 'none'}.",
+        caption="Share of right answers on unseen sequences. "
+        f"For every seed, ✓ is at least {PASSED} and ✗ below {FAILED}; ~ is neither.",
         run=run,
-        height=0.8 + 0.42 * len(names),
+        height=0.9 + 0.27 * len(rows),
     )  # fmt: skip
-    grid = [[test in run["passed"][name] for test in tests] for name in names]
-    axes.imshow(grid, cmap="BrBG", vmin=-0.6, vmax=1.6, aspect="auto")
-    for row, name in enumerate(names):
-        for column, test in enumerate(tests):
-            words = f"{'✓' if grid[row][column] else '✗'} {run['scores'][name][test]['value']:.2f}"
-            axes.text(column, row, words, ha="center", va="center", color="black")
-    axes.set(xlabel="requirement", ylabel="model")
+    shades = [
+        [SHADE[verdicts[row][test]] if row in verdicts else float("nan") for test in tests] for row in rows
+    ]
+    axes.imshow(shades, cmap="BrBG", vmin=-0.6, vmax=1.6, aspect="auto")
+    for place, name in enumerate(rows):
+        for column, test in enumerate(tests if name in verdicts else ()):
+            words = f"{SIGN[verdicts[name][test]]} {run['scores'][name][test]['value']:.2f}"
+            axes.text(column, place, words, ha="center", va="center", color="black", fontsize="medium")
     axes.set_xticks(range(len(tests)), tests)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_yticks(range(len(rows)), rows)
+    for place, tick in enumerate(axes.get_yticklabels()):
+        tick.set_fontweight("normal" if rows[place] in verdicts else "bold")
+    axes.tick_params(length=0, labeltop=True)
+    axes.set(xlabel="requirement", ylabel="model")
     axes.grid(visible=False)
 
 # %%
