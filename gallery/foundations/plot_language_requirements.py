@@ -16,10 +16,10 @@ things. Four requirements, four tests, each learned from scratch in seconds: whi
 # - *Long range.* What was the first token, 30 tokens ago?
 # - *Context.* The last token is a word with several meanings; an earlier token says which one counts.
 #
-# Every model of the catalogue takes them: the same embedding, one layer of sixteen units, and the same small
-# network that reads the token and what the layer says of it. The window is that of the longest sentence of
-# the first test: for more it would have to be built anew. Of the echo state network the readout alone is
-# trained. Attention comes as it is, without positions, and once more with them.
+# Every model of the catalogue takes them: the same embedding, one layer of sixteen units with a path past it,
+# and the same small network that answers. The window is that of the longest sentence of the first test: for
+# more it would have to be built anew. Of the echo state network the readout alone is trained. Attention comes
+# as it is, without positions, and once more with them.
 
 import functools
 
@@ -92,13 +92,13 @@ class Reader(nn.Module):
         self.tokens = nn.Embedding(KINDS, width)
         trained = any(weight.requires_grad for weight in core.parameters())
         self.tokens.requires_grad_(trained)  # of a reservoir nothing but the readout is
-        self.readout = nn.Sequential(nn.Linear(2 * width, 2 * width), nn.ReLU(), nn.Linear(2 * width, 2))
+        self.readout = nn.Sequential(nn.Linear(width, 2 * width), nn.ReLU(), nn.Linear(2 * width, 2))
 
     def forward(self, x):
         x = self.tokens(x)
         if self.positions:
             x = x + sinusoidal(x.shape[1], x.shape[2]).to(x)
-        return self.readout(torch.cat((x, self.core(x, **self.options)[0]), dim=2))
+        return self.readout(x + self.core(x, **self.options)[0])  # a path past the layer, for all of them
 
 
 class Asked(nn.Module):
@@ -187,7 +187,8 @@ def requirements(device, names=(), width=16, steps=50, seeds=2):
             middle = sum(right) / len(right)
             scores[name][test] = quantity(middle, "", low=min(*right, middle), high=max(*right, middle))
     verdicts = {name: {test: verdict(leaf) for test, leaf in row.items()} for name, row in scores.items()}
-    window, rnn = scores["window"], scores["Elman RNN"]
+    window = scores["window"]
+    recurrent = max((scores[name]["length"] for name in families["recurrent"]), key=lambda leaf: leaf["low"])
     decided = {test: {"passed", "failed"} <= {verdicts[name][test] for name in scores} for test in TESTS}
     short = all_of(*(above(window[test], PASSED, f"{test}, window") for test in ("order", "context")))
     limits = all_of(*(below(window[test], PASSED, f"{test}, window") for test in ("length", "long range")))
@@ -206,7 +207,6 @@ def requirements(device, names=(), width=16, steps=50, seeds=2):
         "models": quantity(len(scores), "models"),
         "all_four": [name for name in scores if set(verdicts[name].values()) == {"passed"}],
         "window": window,
-        "rnn": rnn,
         "short": quantity(SHORT, "tokens"),
         "long": quantity(LONG, "tokens"),
         "claims": {
@@ -223,9 +223,10 @@ def requirements(device, names=(), width=16, steps=50, seeds=2):
                 f"{window['order']['value']:.2f} of orders within its window",
             ),
             "s3-06": verdict_by(
-                {"holds": above(rnn["length"], 0.8, f"share right at {LONG} tokens")},
+                {"holds": above(recurrent, 0.8, f"share right at {LONG} tokens")},
                 "refuted",
-                f"an RNN trained on up to {SHORT} tokens is right in {rnn['length']['value']:.2f} at {LONG}",
+                f"trained on up to {SHORT} tokens, the best recurrent network is right in "
+                f"{recurrent['value']:.2f} at {LONG}",
             ),
         },
     }

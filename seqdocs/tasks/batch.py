@@ -44,7 +44,7 @@ def check_sizes(least_length: int = 1, **sizes: int) -> None:
         ValueError: in one sentence that names the argument.
     """
     for name, size in sizes.items():
-        least = {"length": least_length, "batch": 0, "lag": 0}.get(name, 1)
+        least = {"length": least_length, "batch": 0, "lag": 0, "rewrites": 0}.get(name, 1)
         if size < least:
             raise ValueError(f"`{name}` is {size}; it is at least {least}")
 

@@ -23,8 +23,9 @@ def parity(bits: list[int]) -> dict[int, int]:
 
 
 def associative_recall(tokens: list[int]) -> dict[int, int]:
-    """What stood behind the key when it came first."""
-    return {len(tokens) - 1: tokens[tokens.index(tokens[-1]) + 1]}
+    """What stood behind the key when it last came."""
+    *pairs, asked = tokens
+    return {len(pairs): dict(zip(pairs[::2], pairs[1::2], strict=True))[asked]}
 
 
 def delayed_xor(bits: list[int], delay: int) -> dict[int, int]:

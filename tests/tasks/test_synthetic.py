@@ -28,6 +28,12 @@ CASES: dict[str, tuple[Callable[..., Batch], Callable[[list[Any]], dict[int, Any
     "adding": (adding, oracles.adding, 2, {}),
     "parity": (parity, oracles.parity, 1, {}),
     "associative recall": (associative_recall, oracles.associative_recall, 1, {"keys": 63}),
+    "associative recall, rewritten": (
+        associative_recall,
+        oracles.associative_recall,
+        1,
+        {"keys": 63, "rewrites": 40},
+    ),
     "delayed XOR": (delayed_xor, lambda x: oracles.delayed_xor(x, 0), 2, {}),
     "delayed XOR, three ago": (delayed_xor, lambda x: oracles.delayed_xor(x, 3), 5, {"delay": 3}),
     "brackets": (brackets, lambda x: oracles.brackets(x, 2), 1, {}),
@@ -101,6 +107,7 @@ def test_a_length_below_the_least_is_refused(name: str) -> None:
             "`length` is 9 pairs but there are 8 keys; keys of a sequence differ",
         ),
         (lambda: associative_recall(1, 1, 0, values=0), "`values` is 0; it is at least 1"),
+        (lambda: associative_recall(1, 1, 0, rewrites=-1), "`rewrites` is -1; it is at least 0"),
         (lambda: delayed_xor(1, 5, 0, delay=-1), "`delay` is -1; it is at least 0"),
         (lambda: brackets(1, 5, 0, kinds=0), "`kinds` is 0; it is at least 1"),
         (lambda: brackets(1, 5, 0, depth=0), "`depth` is 0; it is at least 1"),
@@ -130,6 +137,18 @@ def test_keys_of_a_sequence_differ_and_every_pair_is_asked_for() -> None:
     assert all(len(set(row.tolist())) == 3 for row in keys)
     assert set((keys == x[:, -1:]).nonzero()[:, 1].tolist()) == {0, 1, 2}
     assert set(x[:, 1:6:2].flatten().tolist()) == {5, 6}
+
+
+def test_rewrites_bring_back_every_key_and_none_else() -> None:
+    x = associative_recall(2000, 3, seed=0, keys=5, values=2, rewrites=2).x
+    first, again = x[:, 0:6:2], x[:, 6:10:2]
+    came = first[:, :, None] == again[:, None]
+    assert came.any(1).all()
+    assert set(came.nonzero()[:, 1].tolist()) == {0, 1, 2}
+
+
+def test_without_rewrites_the_draw_is_that_of_before() -> None:
+    assert associative_recall(1, 2, seed=1, keys=4, values=4).x.tolist() == [[1, 7, 2, 5, 2]]
 
 
 def test_brackets_reach_their_depth_and_never_pass_it() -> None:
