@@ -12,7 +12,9 @@ one look?
 # ----------------------------------
 # A predictor gives every possible next character a probability. Its surprise at the one that comes, in bits,
 # is what a code built on it would need to write it down. We learn from most of the glossary and are surprised
-# by the rest. An n-gram counts what followed the last n - 1 characters; the GRU reads all of them.
+# by the rest. An n-gram counts what followed the last n - 1 characters. The window network sees as many as
+# the longest n-gram does, but as vectors: what it learns of one context serves all that are like it. The GRU
+# reads everything.
 
 import math
 
@@ -24,6 +26,7 @@ from seqdocs.bench import data, figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
 from seqdocs.bench.verdicts import above, all_of, below, verdict_by
+from seqdocs.models.feedforward import WindowFeedforward
 from seqdocs.models.gru import GRU
 from seqdocs.models.ngram import NGram
 from seqdocs.models.reservoir import EchoState, ridge_readout
@@ -59,10 +62,17 @@ class CharacterGRU(nn.Module):
         return self.say(self.gru(self.characters(x), method="lean")[0])
 
 
-def learned(text, test, width, steps, device):
-    """Bits of a trained GRU at every character of the test."""
+def character_window(width, window):
+    """Characters as vectors, the last few of them side by side, one hidden layer: Bengio's model of 2003."""
+    return nn.Sequential(
+        nn.Embedding(V, width // 4), WindowFeedforward(window, width // 4, 2 * width, output_size=V)
+    )
+
+
+def learned(make, text, test, steps, device):
+    """Bits of a trained network at every character of the test."""
     torch.manual_seed(0)
-    net = CharacterGRU(width).to(device)
+    net = make().to(device)
     train(net, lambda draw: next_character(text, 32, 48, draw), steps, rate=0.01)
     with torch.no_grad():
         p = F.softmax(net(test[None].to(device))[0].double().cpu(), dim=1)
@@ -86,7 +96,9 @@ def text(device, orders=(1, 2, 3, 4, 5, 6), width=96, steps=250):
     for n in orders:
         bits[f"{n}-gram"] = surprise(NGram(n, V).fit(learn)(test), test)
         shuffled[f"{n}-gram"] = surprise(NGram(n, V).fit(mixed)(mixed_test), mixed_test)
-    bits["GRU"] = learned(learn, test, width, steps, device)
+    seen = orders[-1] - 1  # characters, as many as the longest n-gram looks back
+    bits["window"] = learned(lambda: character_window(width, seen), learn, test, steps, device)
+    bits["GRU"] = learned(lambda: CharacterGRU(width), learn, test, steps, device)
     block = min(100, len(test) // 4)
     shown = {name: mean_of_blocks(one, block, "bits") for name, one in bits.items()}
     frequencies = bits[f"{orders[0]}-gram"]
@@ -98,6 +110,8 @@ def text(device, orders=(1, 2, 3, 4, 5, 6), width=96, steps=250):
         "bits": shown,
         "shuffled": {name: float(one.mean()) for name, one in shuffled.items()},
         "best": best,
+        "seen": quantity(seen, "characters"),
+        "longest": shown[f"{orders[-1]}-gram"],
         "characters": quantity(len(learn) + len(test), "characters"),
         "alphabet": quantity(V, "characters"),
         "best_bits": shown[best],
@@ -144,6 +158,9 @@ for run in text():
         orders, [run["shuffled"][f"{n}-gram"] for n in orders], "o--",
         color=figures.COLOURS["baseline"], label="n-gram, shuffled",
     )  # fmt: skip
+    axes.plot(
+        orders[-1:], [shown["window"]], "D", color=figures.COLOURS["feedforward"], label="window network"
+    )
     axes.axhline(shown["GRU"], color=figures.COLOURS["gru"], label="GRU")
     axes.axhline(shown["guess"], color=figures.COLOURS["theory"], linestyle=":", label="a guess")
     axes.set(

@@ -26,10 +26,13 @@ from seqdocs.bench.quantity import quantity
 from seqdocs.bench.verdicts import above, all_of, below, verdict_by
 from seqdocs.models.attention import CausalSelfAttention
 from seqdocs.models.gru import GRU
+from seqdocs.models.jordan import Jordan
 from seqdocs.models.lstm import LSTM, set_forget_bias
+from seqdocs.models.minimal import MinGRU
 from seqdocs.models.orthogonal import OrthogonalRNN, rotation
 from seqdocs.models.reservoir import EchoState, ridge_readout
 from seqdocs.models.rnn import RNN
+from seqdocs.tasks.adding import adding
 from seqdocs.tasks.batch import Batch, generator
 from seqdocs.tasks.copying import copying
 from seqdocs.tasks.training import accuracy, squared_error, train
@@ -130,15 +133,15 @@ for run in capacity():
 # -------------------
 # Now the whole network is trained: it reads some numbers and says all of them from its last state alone. Few
 # numbers come back whole. When there are more than units, the state holds about as many as before, and a
-# longer list only means that a smaller share of it is left.
+# longer list only means that a smaller share of it is left. Twice the units carry about twice the list.
 
 
 class Recall(nn.Module):
     """Reads (B, K, 1) and says all K numbers, from the last state alone."""
 
-    def __init__(self, core, width, numbers):
+    def __init__(self, core, numbers):
         super().__init__()
-        self.core, self.say = core, nn.Linear(width, numbers)
+        self.core, self.say = core, nn.Linear(core.hidden_size, numbers)
 
     def forward(self, x):
         return self.say(self.core(x, method="lean")[0][:, -1])
@@ -157,40 +160,59 @@ def lstm(inputs, width):
     return net
 
 
-@experiment(small={"width": 4, "lengths": (2, 8), "seeds": 1, "steps": 30}, seconds=120, memory_gb=4)
-def recall(device, width=8, lengths=(2, 4, 8, 16, 32), seeds=2, steps=150):
-    """Share of a list that a trained network can say again, by the length of the list."""
+def repeated(core, length, seed, steps, device):
+    """Share of the variance of a list that a network trained to say it says right."""
+    torch.manual_seed(seed)
+    net = Recall(core(), length).to(device)
+    train(
+        net, lambda draw: numbers_to_recall(32, length, draw), steps,
+        loss=squared_error, rate=0.02, seed=seed,
+    )  # fmt: skip
+    asked = numbers_to_recall(2000, length, generator(99)).to(device)
+    with torch.no_grad():
+        return 1 - float(squared_error(net, asked))
+
+
+@experiment(small={"widths": (4, 8), "lengths": (2, 8), "seeds": 1, "steps": 30}, seconds=240, memory_gb=4)
+def recall(device, widths=(4, 8, 16), lengths=(2, 4, 8, 16, 32), seeds=2, steps=120):
+    """Share of a list that a trained network can say again, by the units and the length of the list."""
     torch.set_num_threads(1)
     makers = {"Elman RNN": RNN, "LSTM": lstm, "GRU": GRU}
-    shares = {name: [] for name in makers}
-    for length in lengths:
-        for name, make in makers.items():
-            scores = []
-            for seed in range(seeds):
-                torch.manual_seed(seed)
-                net = Recall(make(1, width), width, length).to(device)
-                train(
-                    net, lambda draw, length=length: numbers_to_recall(32, length, draw), steps,
-                    loss=squared_error, rate=0.02, seed=seed,
-                )  # fmt: skip
-                asked = numbers_to_recall(2000, length, generator(99)).to(device)
-                with torch.no_grad():
-                    scores.append(1 - float(squared_error(net, asked)))
-            shares[name].append(spread(scores))
-    held = {
-        name: [leaf["value"] * length for leaf, length in zip(row, lengths, strict=True)]
-        for name, row in shares.items()
+    by_width = {
+        str(width): {
+            name: [
+                spread(
+                    [
+                        repeated(functools.partial(make, 1, width), length, seed, steps, device)
+                        for seed in range(seeds)
+                    ]
+                )
+                for length in lengths
+            ]
+            for name, make in makers.items()
+        }
+        for width in widths
     }
+    held = {
+        width: max(
+            leaf["value"] * length
+            for row in shares.values()
+            for leaf, length in zip(row, lengths, strict=True)
+        )
+        for width, shares in by_width.items()
+    }
+    middle = 8
     best_of_short, best_of_long = (
-        max((row[end] for row in shares.values()), key=lambda leaf: leaf["value"]) for end in (0, -1)
+        max((row[end] for row in by_width[str(middle)].values()), key=lambda leaf: leaf["value"])
+        for end in (0, -1)
     )
     few, many = lengths[0], lengths[-1]
     return {
         "lengths": list(lengths),
-        "shares": shares,
-        "held": held,
-        "units": quantity(width, "units"),
-        "most": quantity(max(max(row) for row in held.values()), "numbers"),
+        "shares": by_width,
+        "held": {width: quantity(most, "numbers") for width, most in held.items()},
+        "units": quantity(middle, "units"),
+        "most": quantity(held[str(middle)], "numbers"),
         "few": quantity(few, "numbers"),
         "many": quantity(many, "numbers"),
         "of_few": best_of_short,
@@ -204,37 +226,41 @@ def recall(device, width=8, lengths=(2, 4, 8, 16, 32), seeds=2, steps=150):
                     )
                 },
                 "refuted",
-                f"a trained state of {width} numbers returns {best_of_short['value']:.0%} of {few} numbers "
+                f"a trained state of {middle} numbers returns {best_of_short['value']:.0%} of {few} numbers "
                 f"and {best_of_long['value']:.0%} of {many}",
             ),
         },
     }
 
 
-CELLS = {"Elman RNN": "rnn", "LSTM": "lstm", "GRU": "gru", "orthogonal RNN": "linear"}
+CELLS = {
+    "Elman RNN": "rnn", "LSTM": "lstm", "GRU": "gru", "orthogonal RNN": "linear", "minGRU": "attention"
+}  # fmt: skip
 
 for run in recall():
-    units = run["units"]["value"]
-    fig, (left, right) = figures.figure(
-        alt=f"Networks of {units} units, trained to repeat a list. Left: the share that returns falls from "
-        f"{run['of_few']['value']:.2f} for {run['few']['value']} numbers to {run['of_many']['value']:.2f} "
-        f"for {run['many']['value']}. Right: the numbers held level off below {units}.",
-        caption="What trained networks say again of a list of independent numbers, from their last state.",
+    fig, grid = figures.figure(
+        alt="The share of a list that comes back against its length, for networks of "
+        + ", ".join(run["shares"])
+        + f" units. With {run['units']['value']} it falls from {run['of_few']['value']:.2f} for "
+        f"{run['few']['value']} numbers to {run['of_many']['value']:.2f} for {run['many']['value']}. "
+        "The most numbers held: "
+        + ", ".join(f"{most['value']:.1f} by {width} units" for width, most in run["held"].items()) + ".",
+        caption="What trained networks say again of a list of independent numbers, from their last state. "
+        "Dashed: one number per unit.",
         run=run,
-        columns=2,
-    )
-    for name, row in run["shares"].items():
-        colour = figures.COLOURS[CELLS[name]]
-        left.plot(run["lengths"], [leaf["value"] for leaf in row], "o-", color=colour, label=name)
-        right.plot(run["lengths"], run["held"][name], "o-", color=colour, label=name)
-    right.axhline(units, linestyle="--", color=figures.COLOURS["theory"], label="one per unit")
-    for axes in (left, right):
-        axes.set(xlabel="length of the list", xscale="log")
+        columns=len(run["shares"]),
+        sharey=True,
+    )  # fmt: skip
+    for axes, (width, shares) in zip(grid, run["shares"].items(), strict=True):
+        for name, row in shares.items():
+            colour = figures.COLOURS[CELLS[name]]
+            axes.plot(run["lengths"], [leaf["value"] for leaf in row], "o-", color=colour, label=name)
+        axes.axvline(int(width), color=figures.COLOURS["theory"], linestyle="--", linewidth=1)
+        axes.set(xlabel="length of the list", xscale="log", title=f"{width} units", ylim=(0, 1.03))
         axes.set_xticks(run["lengths"], [str(length) for length in run["lengths"]])
         axes.minorticks_off()
-    left.set(ylabel="share of the variance that comes back", ylim=(0, 1.03))
-    right.set(ylabel="numbers held", ylim=(0, None))
-    left.legend()
+    grid[0].set(ylabel="share of the variance that comes back")
+    grid[-1].legend()
 
 # %%
 # Overwritten, or not
@@ -316,11 +342,87 @@ for run in copy():
     axes.legend()
 
 # %%
+# Choosing what to keep
+# ---------------------
+# Capacity is not all. Now a number arrives at every step and two of them are marked; at the end their sum is
+# asked for. There is room for two numbers in any of these states, but the other numbers arrive as well. A
+# gate that looks at the mark lets two in and shuts; a recurrence without gates has to take in everything, and
+# an LSTM finds its gates more slowly than a GRU does.
+
+
+class Adder(nn.Module):
+    """Numbers and marks, a recurrence, one number said."""
+
+    def __init__(self, core, method):
+        super().__init__()
+        self.core, self.method, self.say = core, method, nn.Linear(core.hidden_size, 1)
+
+    def forward(self, x):
+        return self.say(self.core(x, method=self.method)[0])
+
+
+@experiment(small={"width": 4, "lengths": (4, 6), "seeds": 1, "steps": 20}, seconds=120, memory_gb=4)
+def choose(device, width=16, lengths=(10, 40), seeds=2, steps=200):
+    """What is left of the error of who always answers with the mean, by the length of the sequence."""
+    torch.set_num_threads(1)
+    makers = {
+        "orthogonal RNN": (OrthogonalRNN, "hoisted"), "Elman RNN": (RNN, "lean"), "LSTM": (lstm, "lean"),
+        "GRU": (GRU, "lean"), "minGRU": (MinGRU, "chunked"),
+    }  # fmt: skip
+    left = {name: [] for name in makers}
+    for length in lengths:
+        asked = adding(2000, length, seed=99).to(device)
+        for name, (make, method) in makers.items():
+            errors = []
+            for seed in range(seeds):
+                torch.manual_seed(seed)
+                net = Adder(make(2, width), method).to(device)
+                train(
+                    net, lambda draw, length=length: adding(32, length, draw), steps,
+                    loss=squared_error, rate=0.02, seed=seed,
+                )  # fmt: skip
+                with torch.no_grad():
+                    errors.append(float(squared_error(net, asked)) * 6)  # the mean, one, is off by 1/6
+            left[name].append(spread(errors))
+    return {
+        "lengths": list(lengths),
+        "left": left,
+        "longest": quantity(lengths[-1], "steps"),
+        "far": {name: row[-1] for name, row in left.items()},
+    }
+
+
+for run in choose():
+    fig, axes = figures.figure(
+        alt=f"What is left of the error against the length of the sequence, five recurrences. At "
+        f"{run['longest']['value']} steps: "
+        + ", ".join(f"{name} {leaf['value']:.3f}" for name, leaf in run["far"].items()) + ".",
+        caption="The sum of two marked numbers: squared error, with that of always saying the mean as one. "
+        "Median and range of the seeds.",
+        run=run,
+    )  # fmt: skip
+    for name, row in run["left"].items():
+        values = [leaf["value"] for leaf in row]
+        reach = [
+            [leaf["value"] - leaf["low"] for leaf in row], [leaf["high"] - leaf["value"] for leaf in row]
+        ]  # fmt: skip
+        axes.errorbar(
+            run["lengths"], values, reach, fmt="o-", color=figures.COLOURS[CELLS[name]], label=name, capsize=3
+        )
+    axes.axhline(1, linestyle="--", color=figures.COLOURS["theory"], label="the mean")
+    axes.set(xlabel="length of the sequence, steps", ylabel="error left", yscale="log")
+    axes.set_xticks(run["lengths"])
+    axes.legend(fontsize="small")
+
+# %%
 # Nothing but the state
 # ---------------------
 # What a recurrent network will say next depends on the past through its state alone. Hand the state over,
 # throw the past away, and the rest comes out the same. Self-attention that starts again at the last token
 # comes out otherwise: it needs the keys and values of every position, and those grow.
+#
+# In a Jordan network the state is the last output, in plain sight. So where the wanted outputs are known, as
+# in training, every step can begin from the wanted one before it, and none waits for another.
 
 
 @experiment(small={"length": 8, "width": 8}, seconds=60, memory_gb=2)
@@ -337,9 +439,15 @@ def handover(device, length=64, width=32):
     kept = float((whole - parts).detach().abs().max())
     lost = float((attention(x)[:, half:] - forgetful).detach().abs().max())
     cache = 2 * half * width
+    jordan = Jordan(width, width, width).to(x)
+    said, _ = jordan(x)
+    before = torch.cat((torch.zeros_like(said[:, :1]), said[:, :-1]), dim=1)
+    at_once, _ = jordan(x.flatten(0, 1)[:, None], before.flatten(0, 1))  # every step a sequence of its own
+    apart = float((at_once.view_as(said) - said).detach().abs().max())
     return {
         "rnn": kept,
         "attention": lost,
+        "jordan": apart,
         "state": quantity(width, "numbers"),
         "cache": quantity(cache, "numbers"),
         "claims": {
@@ -354,13 +462,17 @@ def handover(device, length=64, width=32):
 
 
 for run in handover():
-    print(f"{run.label}: RNN {run['rnn']:.0e}, attention without its cache {run['attention']:.0e}")
+    print(
+        f"{run.label}: RNN {run['rnn']:.0e}, attention without its cache {run['attention']:.0e}; "
+        f"Jordan's steps all at once, given the outputs, {run['jordan']:.0e}"
+    )
 
 # %%
 # What to take away
 # -----------------
 # A state of :math:`H` numbers holds at most about :math:`H` independent numbers, and less where it squashes.
-# Below that, early symbols need not be lost; above it, no training brings them back.
+# Below that, early symbols need not be lost; above it, no training brings them back. What a gate adds is no
+# room but a choice.
 # Next to read: :term:`hidden state`, :term:`vanishing gradient`, :term:`sequential models`.
 
 if __name__ == "__main__":

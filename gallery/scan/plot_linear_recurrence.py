@@ -18,6 +18,7 @@ import math
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from seqdocs.bench import figures
 from seqdocs.bench.agreement import check_agreement, difference
@@ -25,11 +26,15 @@ from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
 from seqdocs.bench.timing import compare, with_backward
 from seqdocs.models.cost import sequential_steps
+from seqdocs.models.delta_rule import delta_rule
+from seqdocs.models.gated_linear_attention import gated_linear_attention
 from seqdocs.models.linear_attention import linear_attention
 from seqdocs.models.linear_rnn import LinearRNN
 from seqdocs.models.lru import LRU
 from seqdocs.models.minimal import MinGRU, MinLSTM
+from seqdocs.models.mlstm import mlstm
 from seqdocs.models.qrnn import QRNN
+from seqdocs.models.retention import retention
 from seqdocs.scan import scan
 from seqdocs.tasks.parity import parity
 from seqdocs.tasks.training import accuracy, train
@@ -67,10 +72,26 @@ for run in impulse():
 # %%
 # Walking and scanning are the same
 # ---------------------------------
-# Six models that share this one idea. LRU and the plain linear network have constant decays; minGRU, minLSTM
-# and QRNN compute them from the input; linear attention keeps a matrix and does not decay at all. Each is run
-# step by step and by its fast form, in double precision, and we count the operations that wait for one
-# another.
+# Ten models that share this one idea. LRU and the plain linear network have constant decays; minGRU, minLSTM
+# and QRNN compute them from the input. The last five keep a matrix: linear attention does not decay at all,
+# retention by a constant, GLA and mLSTM by gates, and the delta rule in the direction of the key alone. Each
+# is run step by step and by its fast form, in double precision, and we count the operations that wait for one
+# another. The delta rule has no tree; its fast form goes by chunks.
+
+
+def matrices():
+    """Name → what maps queries, keys, values, a number per step for the gate, and a method to output."""
+    return {
+        "linear attention": lambda q, k, v, g, method: linear_attention(q, k, v, method=method),
+        "retention": lambda q, k, v, g, method: retention(q, k, v, method=method),
+        "gated linear attention": lambda q, k, v, g, method: gated_linear_attention(
+            q, k, v, F.logsigmoid(g)[..., None], method=method
+        ),
+        "mLSTM": lambda q, k, v, g, method: mlstm(q, k, v, g, F.logsigmoid(-g), method=method),
+        "delta rule": lambda q, k, v, g, method: delta_rule(
+            q, F.normalize(k, dim=3), v, g.sigmoid(), method="loop" if method == "loop" else "chunked"
+        ),
+    }
 
 
 def models(D, device):
@@ -81,9 +102,10 @@ def models(D, device):
     for name, net in zip(("linear RNN", "LRU", "minGRU", "minLSTM", "QRNN"), nets, strict=True):
         wide = net.to(device, torch.float64)
         ways[name] = lambda x, method, net=wide: net(x, method=method)[0]
-    ways["linear attention"] = lambda x, method: linear_attention(
-        *(x[:, None] * scale for scale in (1.0, 0.5, 2.0)), method=method
-    )[0]
+    for name, rule in matrices().items():
+        ways[name] = lambda x, method, rule=rule: rule(
+            *(x[:, None] * scale for scale in (1.0, 0.5, 2.0)), x[:, None, :, 0], method=method
+        )[0]
     return ways
 
 
@@ -115,6 +137,7 @@ for run in equal():
         + ".",
         caption=f"Tensor operations that wait for one another, {run['length']['value']} steps.",
         run=run,
+        height=4.6,
     )
     places = range(len(counts))
     axes.barh([p - 0.2 for p in places], [loop for loop, _ in counts.values()], 0.4,
