@@ -53,7 +53,7 @@ def trained(device, steps):
 # -----------------------
 # The longest chain of operations that wait for one another, counted in what really runs. A text that is there
 # is read in one chain, however long it is. A text that is written needs the whole model again for every
-# token.
+# token. Each of them must come out again from what stood before it and nothing else.
 
 
 @experiment(small={"lengths": (1, 2, 4)}, seconds=60, memory_gb=2)
@@ -64,6 +64,13 @@ def chain(device, *, lengths=(1, 2, 4, 8, 16, 32)):
     with torch.no_grad():
         write = [sequential_steps(lambda p, n=n: generate(model, p, n), prompt) for n in lengths]
         read = [sequential_steps(model, text[:, :n]) for n in lengths]
+        # Each token again, from nothing but what stood before it; and how many follow from another beginning.
+        written = torch.cat([prompt, generate(model, prompt, lengths[-1])], 1)
+        again = [model(written[:, :place])[:, -1].argmax(-1) for place in range(PROMPT, written.shape[1])]
+        same = int((torch.stack(again, 1) == written[:, PROMPT:]).sum())
+        other = written.clone()
+        other[:, PROMPT] = (other[:, PROMPT] + 1) % V
+        moved = float((model(other)[:, -1] - model(written)[:, -1]).abs().max())
     per_token = (write[-1] - write[0]) / (lengths[-1] - lengths[0])
     return {
         "lengths": list(lengths),
@@ -74,12 +81,18 @@ def chain(device, *, lengths=(1, 2, 4, 8, 16, 32)):
         "to_read": quantity(read[-1], "operations"),
         "to_write": quantity(write[-1], "operations"),
         "claims": {
+            "s1-28": verdict_by(
+                {"holds": same == lengths[-1] and moved > 0},
+                "refuted",
+                f"{same} of {lengths[-1]} tokens come out again when the model is shown what stood before"
+                f" them; another first token moves what it says of the last by up to {moved:.2g}",
+            ),
             "s1-18": verdict_by(
                 {"holds": write[-1] >= lengths[-1] * write[0] / 2 and len(set(read)) == 1},
                 "refuted",
                 f"{lengths[-1]} tokens are written in a chain of {write[-1]} operations, {per_token:.0f} "
                 f"more for each; as many are read in one of {read[-1]}",
-            )
+            ),
         },
     }
 

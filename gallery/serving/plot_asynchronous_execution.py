@@ -11,10 +11,12 @@ waiting: all of it when a service waits for something else, nothing when it comp
 # --------------------------------------
 # Sixteen requests, served one after the other and by an event loop, which is one thread that turns to another
 # request whenever one awaits something. Once the service awaits :given:`20 ms` (an answer from elsewhere),
-# once it computes matrix products for about as long.
+# once it computes matrix products for about as long. And a training loop whose batches come from elsewhere:
+# loaded between two steps, or by a second thread during a step.
 
 import asyncio
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -63,11 +65,60 @@ def took(engine, count):
         return time.perf_counter() - begin
 
 
+def training(seconds, batches):
+    """A loop that loads each batch and then learns from it, and one that loads the next meanwhile."""
+    x = torch.randn(192, 192)
+    weights = torch.zeros(192, 192, requires_grad=True)
+    loads, steps = [], []  # when each load began, when each step returned
+
+    def load():
+        loads.append(time.perf_counter())
+        time.sleep(seconds)
+        return x
+
+    def step(batch):
+        end = time.thread_time() + seconds  # as long as loading takes, however fast the machine is
+        while time.thread_time() < end:
+            (batch @ weights - batch).square().mean().backward()
+            with torch.no_grad():
+                weights.sub_(0.1 * weights.grad)
+            weights.grad = None
+        steps.append(time.perf_counter())
+
+    def in_turn():
+        for _ in range(batches):
+            step(load())
+
+    def ahead():
+        with ThreadPoolExecutor(1) as loader:
+            coming = loader.submit(load)
+            for left in range(batches - 1, -1, -1):
+                batch = coming.result()
+                if left:
+                    coming = loader.submit(load)
+                step(batch)
+
+    def timed(way):
+        """Seconds of it, and how many loads began before the step before them had returned."""
+        loads.clear(), steps.clear()
+        begin = time.perf_counter()
+        way()
+        early = sum(load < step for load, step in zip(loads[1:], steps, strict=False))
+        return time.perf_counter() - begin, early
+
+    return {"synchronous": lambda: timed(in_turn), "asynchronous": lambda: timed(ahead)}
+
+
 @experiment(small={"count": 4, "seconds": 0.005, "rounds": 2}, seconds=60, memory_gb=1, devices=("cpu",))
 def overlap(device, *, count=16, seconds=0.02, rounds=5):  # threads of this machine: no device
     """Seconds for all requests, one by one and in an event loop, of both kinds of work."""
-    runs = {kind: {"synchronous": [], "asynchronous": []} for kind in ("waits", "computes")}
+    runs = {kind: {"synchronous": [], "asynchronous": []} for kind in ("waits", "computes", "trains")}
+    early = {name: [] for name in runs["trains"]}
     for _ in range(rounds):
+        for name, way in training(seconds, count).items():
+            duration, begun = way()
+            runs["trains"][name].append(duration)
+            early[name].append(begun)
         for kind, (blocking, giving_way) in services(seconds).items():
             runs[kind]["synchronous"].append(took(SerialEngine(blocking), count))
             runs[kind]["asynchronous"].append(took(EventLoopEngine(giving_way, count), count))
@@ -78,6 +129,7 @@ def overlap(device, *, count=16, seconds=0.02, rounds=5):  # threads of this mac
     split = all_of(
         above(gains["waits"], 3.0, "requests that wait: time one by one over time in turns"),
         below(gains["computes"], 3.0, "requests that compute: the same"),
+        above(gains["trains"], 1.2, "training steps: time loading in turn over time loading ahead"),
     )
     return {
         "seconds": {
@@ -87,12 +139,19 @@ def overlap(device, *, count=16, seconds=0.02, rounds=5):  # threads of this mac
         "count": quantity(count, "requests"),
         "service": quantity(seconds, "s"),
         "claims": {
+            "s1-07": verdict_by(
+                {"qualified": max(early["synchronous"]) == 0 and min(early["asynchronous"]) > 0},
+                "holds",
+                f"in a plain loop none of {count - 1} inputs began to load before the step ahead of it had"
+                f" returned; with a second thread {min(early['asynchronous'])} did, in each of {rounds} runs",
+            ),
             "s1-13": verdict_by(
                 {"qualified": split},
                 "holds",
                 f"in turns, {count} requests that wait took 1/{gains['waits']['value']:.0f} of the time, and"
-                f" {count} that compute {1 / gains['computes']['value']:.2f} of it",
-            )
+                f" {count} that compute {1 / gains['computes']['value']:.2f} of it; training with the next"
+                f" batch loaded meanwhile took {1 / gains['trains']['value']:.2f} of it",
+            ),
         },
     }
 
@@ -100,14 +159,14 @@ def overlap(device, *, count=16, seconds=0.02, rounds=5):  # threads of this mac
 for run in overlap():
     times = run["seconds"]
     fig, axes = figures.figure(
-        alt=f"Seconds for {run['count']['value']} requests. "
+        alt=f"Seconds for {run['count']['value']} requests, or as many training steps. "
         + "; ".join(
             f"work that {kind}: {times[kind]['synchronous']['value']:.3g} s one by one,"
-            f" {times[kind]['asynchronous']['value']:.3g} s in an event loop"
+            f" {times[kind]['asynchronous']['value']:.3g} s overlapped"
             for kind in times
         )
         + ".",
-        caption="Time until all requests are answered, one by one and in turns.",
+        caption="Time until all requests are answered or all batches learnt from, one by one and overlapped.",
         run=run,
     )
     ways = (-0.2, "synchronous", figures.VERMILION), (0.2, "asynchronous", figures.BLUE)
@@ -150,10 +209,7 @@ def returns(device, *, size=1024, rounds=25):
     return {
         "share": share,
         "size": quantity(size, "rows"),
-        "claims": {
-            "s1-12": verdict_by({"qualified": blocks}, "refuted", said),
-            "s1-07": verdict_by({"qualified": blocks}, "refuted", said),
-        },
+        "claims": {"s1-12": verdict_by({"qualified": blocks}, "refuted", said)},
     }
 
 

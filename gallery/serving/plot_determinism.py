@@ -20,7 +20,7 @@ import torch
 from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
-from seqdocs.bench.verdicts import all_of, verdict_by
+from seqdocs.bench.verdicts import verdict_by
 from seqdocs.models.language_model import CausalLM
 
 assert (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3)
@@ -127,7 +127,11 @@ def bits(device, *, repeats=20, sizes=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32), thread
         "one sum, other order": (repeats, len(orders)),
     }
     repeatable = len(set(same)) == 1 and len(set(fixed)) == 1
-    varied = len(set(batches)) > 1 or len(set(counts)) > 1 or len(orders) > 1
+    varied = len(set(batches)) > 1 or len(set(counts)) > 1
+    # On a CPU with one thread nothing else may differ, or what differs is not what was changed. On a GPU the
+    # order of additions may change from run to run, which refutes the claim as well.
+    on_cpu = torch.device(device).type == "cpu"
+    refuted = varied and repeatable if on_cpu else varied or not repeatable
     return {
         "found": {name: list(pair) for name, pair in found.items()},
         "repeats": quantity(repeats, "runs"),
@@ -139,7 +143,7 @@ def bits(device, *, repeats=20, sizes=(1, 2, 3, 4, 6, 8, 12, 16, 24, 32), thread
         "table": table(["what changed", "runs", "different results"], [[n, *p] for n, p in found.items()]),
         "claims": {
             "s1-14": verdict_by(
-                {"refuted": all_of(varied)},
+                {"refuted": refuted, "not measurable here": varied},
                 "holds",
                 f"{repeats} runs with nothing changed gave {len(set(same))} result"
                 f"{'' if repeatable else 's'}; {len(sizes)} batch sizes gave {len(set(batches))} for the same"

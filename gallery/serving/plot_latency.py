@@ -32,6 +32,7 @@ from seqdocs.queues.engines.serial import SerialEngine
 from seqdocs.queues.engines.traced import trace_of
 from seqdocs.queues.load import open_loop
 from seqdocs.queues.percentiles import nearest_rank
+from seqdocs.queues.retries import Retries, lateness
 from seqdocs.queues.token_latency import first_token_latencies, inter_token_latencies, seconds_per_token
 from seqdocs.queues.trace import latencies
 
@@ -97,11 +98,14 @@ def four_numbers(device, *, requests=120, new_tokens=24, long_share=0.15, load=0
         alone = one_by_one(engine, prompts(14, 0.0, new_tokens, seed))
         mixed = one_by_one(engine, asked[:30])
     times = poisson(load / float(latencies(mixed).mean()), requests, seed)
-    runs = {"alone": alone}
+    kept, retries = {}, Retries()
     for name, make in ENGINES.items():
         with make(model) as engine:
             one_by_one(engine, asked[:4])
-            runs[name] = open_loop(engine, asked, times, slip_limit=1e9)
+            kept[name] = retries.keep(lambda engine=engine: open_loop(engine, asked, times))
+    runs = {"alone": alone} | {name: one.trace for name, one in kept.items()}
+    late = {name: 1e3 * lateness([one.trace]).mean for name, one in kept.items()}
+    said = {name: "rejected" if one.rejected else quantity(late[name], "") for name, one in kept.items()}
     values = {name: {what: take(run) for what, take in NUMBERS.items()} for name, run in runs.items()}
     spread = {
         name: {what: [float(found.median()), high(found, 0.99 if what.startswith("gap") else 0.9)]
@@ -115,14 +119,14 @@ def four_numbers(device, *, requests=120, new_tokens=24, long_share=0.15, load=0
     factors = (latencies(alone) / first_token_latencies(alone)).tolist()
     whole = median_of(factors, "×")
     cells = [
-        [name, *(quantity(1e3 * end, "") for what in NUMBERS for end in own[what])]
+        [name, *(quantity(1e3 * end, "") for what in NUMBERS for end in own[what]), said.get(name)]
         for name, own in spread.items()
     ]
     columns = [
         (f"{what}, {which}", "ms")
         for what in NUMBERS
         for which in ("median", "p99" if what.startswith("gap") else "p90")
-    ]
+    ] + [("sent late, mean", "ms")]
     return {
         "rows": rows_of(runs["continuous"], shown),
         "gaps": gaps,
@@ -132,6 +136,8 @@ def four_numbers(device, *, requests=120, new_tokens=24, long_share=0.15, load=0
             for name, own in values.items()
         },
         "whole": whole,
+        "sent_late": quantity(max(late.values()) / 1e3, "s"),
+        "rejected": quantity(sum(one.rejected is not None for one in kept.values()), "runs"),
         "requests": quantity(requests, "requests"),
         "new_tokens": quantity(new_tokens, "tokens"),
         "long_prompt": quantity(LONG, "tokens"),

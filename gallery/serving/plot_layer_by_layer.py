@@ -28,6 +28,9 @@ from seqdocs.bench.quantity import quantity, table
 from seqdocs.bench.timing import compare
 from seqdocs.bench.verdicts import above, all_of, verdict_by
 from seqdocs.models.cost import sequential_steps
+from seqdocs.models.language_model import CausalLM
+from seqdocs.models.linear_rnn import LinearRNN
+from seqdocs.models.rnn import RNN
 
 
 def node_by_node(x, weight, bias):
@@ -296,6 +299,70 @@ for run in gradients():
         run=run,
     )
     draw(axes, run["times"], run["batches"], "examples in the batch")
+
+# %%
+# Sequential, in three senses
+# ---------------------------
+# "Sequential" is said of three more things. A recurrence walks through *time*. A language model writes
+# *token* after token. A server answers *request* after request. We count the longest chain of operations
+# that wait for one another as there is more of each. Two of them are chains by nature, the first only as
+# long as nobody scans it; the third is not: requests need nothing of one another, and it is the server that
+# lines them up.
+
+
+@experiment(small={"counts": (2, 4, 8), "width": 16}, seconds=60, memory_gb=1)
+def senses(device, *, counts=(2, 4, 8, 16, 32), width=32):
+    """Longest chain of dependent operations against time steps, tokens written, and requests served."""
+    torch.manual_seed(0)
+    walked, scanned = RNN(width, width).to(device), LinearRNN(width, width).to(device)
+    model = CausalLM(vocabulary=64, context=2 * max(counts), width=width, layers=1, heads=1).to(device).eval()
+    x = torch.randn(1, max(counts), width, device=device)
+    asked = torch.randint(64, (max(counts), 4), device=device)
+    chains = {
+        "time, walked": lambda n: sequential_steps(lambda x: walked(x, method="loop")[0], x[:, :n]),
+        "time, scanned": lambda n: sequential_steps(lambda x: scanned(x, method="parallel")[0], x[:, :n]),
+        "tokens": lambda n: sequential_steps(lambda prompt: model.generate(prompt, n), asked[:1]),
+        "requests": lambda n: sequential_steps(
+            lambda prompts: [model.prefill(one)[0] for one in prompts.split(1)], asked[:n]
+        ),
+    }
+    found = {name: [count(n) for n in counts] for name, count in chains.items()}
+    more = counts[-1] / counts[0]
+    grown = {name: chain[-1] / chain[0] for name, chain in found.items()}
+    chained = all(grown[name] > more / 4 for name in ("time, walked", "tokens"))
+    free = len(set(found["requests"])) == 1 and grown["time, scanned"] < more / 2
+    rows = [[name, *chain] for name, chain in found.items()]
+    return {
+        "counts": list(counts),
+        "chains": found,
+        "table": table(["of", *(str(count) for count in counts)], rows),
+        "claims": {
+            "s1-01": verdict_by(
+                {"refuted": chained and free},
+                "qualified",
+                f"with {more:g} times as many steps, tokens or requests, the chain of a recurrence"
+                f" is {grown['time, walked']:.0f} times as long ({grown['time, scanned']:.1f} scanned), that"
+                f" of a Transformer that writes {grown['tokens']:.0f} times, that of requests"
+                f" {grown['requests']:.0f} times",
+            )
+        },
+    }
+
+
+for run in senses():
+    fig, axes = figures.figure(
+        alt="Longest chain of operations against how many there are, on logarithmic scales. "
+        + "; ".join(f"{name}: {chain[0]} to {chain[-1]}" for name, chain in run["chains"].items())
+        + ".",
+        caption="Operations that wait for one another: time steps, tokens written, requests. Counted.",
+        run=run,
+    )
+    for (name, chain), mark in zip(run["chains"].items(), "osD^", strict=True):
+        axes.plot(run["counts"], chain, f"{mark}-", label=name)
+    axes.set(xscale="log", yscale="log", xlabel="how many", ylabel="longest chain, operations")
+    axes.set_xticks(run["counts"], [str(count) for count in run["counts"]])
+    axes.minorticks_off()
+    axes.legend()
 
 # %%
 # What to take away

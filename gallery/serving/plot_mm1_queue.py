@@ -25,7 +25,7 @@ from seqdocs.queues import multiserver
 from seqdocs.queues.arrivals import exponential, poisson
 from seqdocs.queues.intervals import independent_runs
 from seqdocs.queues.lindley import waits
-from seqdocs.queues.theory.erlang import mmc_wait
+from seqdocs.queues.theory.erlang import erlang_c, mmc_wait
 from seqdocs.queues.theory.mg1 import md1_wait, wait_given_ahead
 from seqdocs.queues.theory.mm1 import mm1_wait, mm1_wait_percentile, mm1_wait_tail
 from seqdocs.queues.trace import ahead_on_arrival, fifo
@@ -37,7 +37,9 @@ torch.testing.assert_close(waits(times, work, "cumulative"), waits(times, work, 
 # Mean wait against load
 # ----------------------
 # One mean service time is the unit of time, so the arrival rate is the load :math:`\rho`. Several independent
-# runs give each point its interval. M/D/1 has equal service times, M/M/c has c servers on one line.
+# runs give each point its interval. M/D/1 has equal service times, M/M/c has c servers on one line. How many
+# have to wait at all, :math:`P(W > 0)`, is Erlang's second formula, Erlang-C: with one server it is the load,
+# with more it is less, since some server may be free.
 
 
 def mm1(load, count, seed):
@@ -56,13 +58,14 @@ def mean_of_runs(make, load, count, runs):
 
 
 def many_servers(loads, servers, count, runs):
-    """Mean waits of M/M/c at all loads, the runs side by side."""
+    """Mean waits of M/M/c and shares who wait at all, at all loads, the runs side by side."""
     draw = np.random.default_rng(servers)
     rates = np.repeat(np.array(loads) * servers, runs)
     arrivals = (draw.exponential(size=(count, len(rates))) / rates).cumsum(0)
     services = draw.exponential(size=arrivals.shape)
-    means = multiserver.walk(np.zeros((servers, len(rates))), arrivals, services).mean(0)
-    return [independent_runs(column) for column in means.reshape(len(loads), runs).tolist()]
+    waited = multiserver.walk(np.zeros((servers, len(rates))), arrivals, services)
+    both = waited.mean(0), (waited > 0).mean(0)
+    return [[independent_runs(one) for one in column.reshape(len(loads), runs).tolist()] for column in both]
 
 
 # The queue is a model on paper: it has no device, and its recursion runs on the CPU.
@@ -78,7 +81,9 @@ def means(device, *, loads=(0.5, 0.7, 0.8, 0.9, 0.95), servers=(2, 8), count=400
     found = {
         "M/M/1": [mean_of_runs(mm1, load, count, runs) for load in loads],
         "M/D/1": [mean_of_runs(md1, load, count, runs) for load in loads],
-    } | {f"M/M/{c}": many_servers(loads, c, steps, runs) for c in servers}
+    }
+    many = {f"M/M/{c}": many_servers(loads, c, steps, runs) for c in servers}
+    found |= {name: waited for name, (waited, _) in many.items()}
     theory = {
         "M/M/1": [mm1_wait(load, 1.0) for load in loads],
         "M/D/1": [md1_wait(load, 1.0) for load in loads],
@@ -89,6 +94,11 @@ def means(device, *, loads=(0.5, 0.7, 0.8, 0.9, 0.95), servers=(2, 8), count=400
         for at, (load, one) in enumerate(zip(loads, found[name], strict=True))
     ]
     pairs = [(theory[name][at], found[name][at]) for name in theory for at in range(len(loads))]
+    delayed = [
+        [f"M/M/{c}, load {load:g}", erlang_c(c * load, 1.0, c), many[f"M/M/{c}"][1][at]]
+        for c in servers
+        for at, load in enumerate(loads)
+    ]
     held = sum(one.low <= said <= one.high for said, one in pairs)
     return {
         "loads": list(loads),
@@ -96,6 +106,23 @@ def means(device, *, loads=(0.5, 0.7, 0.8, 0.9, 0.95), servers=(2, 8), count=400
         "customers": quantity(count * runs, "customers"),
         "held": quantity(held, ""),
         "points": quantity(len(pairs), "points"),
+        "delayed": quantity(100 * delayed[-2][1], "%"),
+        "delayed_seen": quantity(
+            100 * delayed[-2][2].value, "%", *(100 * e for e in delayed[-2][2].interval)
+        ),
+        "delayed_at": quantity(100 * loads[-2], "%"),
+        "delayed_servers": quantity(servers[-1], "servers"),
+        "who_waits": table(
+            ["queue", ("Erlang-C", "%"), ("simulated", "%")],
+            [
+                [
+                    name,
+                    quantity(100 * said, ""),
+                    quantity(100 * one.value, "", *(100 * e for e in one.interval)),
+                ]
+                for name, said, one in delayed
+            ],
+        ),
         "worst": quantity(100 * max(abs(one.value / said - 1) for said, one in pairs), "%"),
         "table": table(["queue", ("theory", "service times"), ("simulated", "service times")], rows),
     }

@@ -13,6 +13,7 @@ work. We predict the bytes of each from shapes and measure what the allocator an
 # as its output is there. With gradients the product keeps its input and the GELU its own, until the backward
 # pass has come by. *Checkpointing* keeps only the input of each segment and computes the rest a second time.
 
+import copy
 import math
 
 import torch
@@ -247,6 +248,9 @@ def cache(device, *, positions=(64, 128, 256, 512, 1024), width=128, layers=6, h
     exact = max(abs(a / b - 1) for B in real for a, b in zip(real[B], said[B], strict=True))
     growth = real["1"][-1] / real["1"][0]
     weights = weight_bytes(model)
+    # A copy of the weights and the largest cache: what the allocator then holds, and what shapes say.
+    both = peak_memory(lambda: (copy.deepcopy(model), reserve(sequences[-1], positions[-1])), device)["value"]
+    together = both / (weights + said[str(sequences[-1])][-1])
     return {
         "positions": list(positions),
         "real": real,
@@ -256,14 +260,21 @@ def cache(device, *, positions=(64, 128, 256, 512, 1024), width=128, layers=6, h
         "as_much_as_weights": quantity(largest_context(2 * weights, weights, **shape), "tokens"),
         "off": quantity(100 * exact, "%"),
         "growth": quantity(growth, "×"),
+        "together": quantity(both, "B"),
         "claims": {
+            "s1-33": verdict_by(
+                {"holds": abs(together - 1) < 0.05},
+                "qualified",
+                f"the allocator holds {both / 1e6:.1f} MB for weights and the cache of {sequences[-1]}"
+                f" conversations, {100 * together:.1f} % of what their shapes say",
+            ),
             "s1-23": verdict_by(
                 # The GPU's allocator hands out blocks of 512 bytes, so the count may be a little short.
                 {"qualified": exact < 0.05 and growth > 2},
                 "refuted",
                 f"predicted from shapes within {100 * exact:.2g} %, so predictable; but one conversation"
                 f" takes {growth:.3g} times as much after {positions[-1]} tokens as after {positions[0]}",
-            )
+            ),
         },
     }
 
