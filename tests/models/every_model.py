@@ -306,7 +306,7 @@ add("minGRU positive", lambda: MinGRU(D, H, candidate="positive"), plainly, "chu
 add("minLSTM", lambda: MinLSTM(D, H), plainly, *SCAN)
 add("QRNN", lambda: QRNN(D, H), plainly, *SCAN)
 add("S4D", s4d, plainly, *SCAN, "convolution")
-add("Mamba", mamba, plainly, "loop", "chunked", parts=(17, 0, 3, 20))
+add("Mamba", mamba, plainly, *SCAN, parts=(17, 0, 3, 20))
 add("causal convolution", lambda: nn.Conv1d(D, H, 3), convolved, "loop", "convolution", reach=3)
 add("TCN", lambda: TCN(D, [4, 2], 2), plainly, "loop", "convolution", reach=7, open=True)
 add("linear attention", lambda: Heads(4, 4, 3), linear, *SCAN, parts=(17, 0, 5, 18))

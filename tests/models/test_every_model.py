@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from seqdocs.models import selective_scan
+from seqdocs.models.catalogue import CATALOGUE, RULES
 from tests.models.agreement import (
     BATCHES,
     LENGTHS,
@@ -63,6 +64,14 @@ def one_thread():
 
 def outputs_and_gradients(net: torch.nn.Module, x: Tensor) -> list[Tensor]:
     return with_gradients(lambda x: net(x)[0], [x], [p for p in net.parameters() if p.requires_grad])
+
+
+def test_every_model_of_the_catalogue_is_here() -> None:
+    here = {type(part) for name in FORMS for part in fresh(name).modules()}
+    there = {type(part) for model in CATALOGUE.values() for part in model.make(8).modules()}
+    missing = {part.__name__ for part in there - here if part.__module__.startswith("seqdocs.")}
+    assert missing <= {"Cached", "Mixer", "Windowed"}  # the catalogue's own wrappers
+    assert set(RULES) <= {name.partition(",")[0] for name in FORMS}
 
 
 @each_form

@@ -74,6 +74,13 @@ def test_it_is_the_description_with_torchs_own_parts():
         torch.testing.assert_close(mine, right, rtol=1e-9, atol=1e-10)
 
 
+def test_the_basis_is_the_fourier_transform_of_a_frame_under_the_window():
+    frame = torch.randn(256, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
+    right = torch.fft.rfft(frame * torch.hann_window(256, dtype=torch.float64))
+    found = (fourier_basis(torch.float64)[:, 0] @ frame).chunk(2)
+    torch.testing.assert_close(torch.complex(*found), right, rtol=1e-10, atol=1e-10)
+
+
 def test_parts_of_a_sound_give_what_the_whole_gives():
     assert_chunks_join(network().requires_grad_(False), sound(2, 5), [512, 0, 1024, 512, 512])
 
