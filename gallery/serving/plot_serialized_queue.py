@@ -311,7 +311,6 @@ def loads(device, *, tokens=32, loads=(0.4, 0.6, 0.8, 0.9), seconds_each=2.5, lo
             rows.append([quantity(point["load"], ""), len(run), *ms[:2], said, *ms[2:]])
             points.append(point | {"gap": gap, "service": mean, "rejected": rejected})
     accepted = [point for point in points if not point["rejected"]]
-    over = [point["engine"] - point["recurrence"] for point in accepted]
     variation = [100 * float(services(run).std() / services(run).mean()) for run, _ in kept]
     names = ("engine", "recurrence", "gap", "long run", "M/D/1", "M/M/1")
     columns = [(name, "%" if name == "gap" else "ms") for name in names]
@@ -320,7 +319,6 @@ def loads(device, *, tokens=32, loads=(0.4, 0.6, 0.8, 0.9), seconds_each=2.5, lo
         "table": table(["load", "requests", *columns], rows),
         "service": median_of(single, "s"),
         "variation": quantity(statistics.median(variation), "%", min(variation), max(variation)),
-        "overhead": quantity(statistics.median(over), "s", min(over), max(over)) if over else "rejected",
         "gap": quantity(max((p["gap"] for p in accepted), key=abs), "%") if accepted else "rejected",
         **sent_late(kept),
         "highest_load": quantity(points[-1]["load"], ""),
