@@ -35,6 +35,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 Method = Literal["loop", "parallel", "chunked"]
 Elements = tuple[Tensor, ...]
 CACHED = 2**16  # numbers of a tensor that an operation handles per thread; with more, they leave the cache
@@ -102,7 +104,7 @@ def associative_scan(
         Tensors of the same shapes: position t holds the combination of the elements 0 to t.
 
     Raises:
-        ValueError: if ``elements`` is empty or the lengths along ``dim`` differ.
+        ValueError: if ``elements`` is empty, lacks ``dim``, or the lengths along it differ.
 
     Source: Blelloch 1990, section 1.2 (up-sweep and down-sweep), here inclusive and recursive.
 
@@ -110,6 +112,9 @@ def associative_scan(
     >>> associative_scan(lambda x, y: (torch.maximum(x[0], y[0]),), (arrivals,), dim=0)[0].tolist()
     [3.0, 3.0, 4.0, 4.0, 5.0]
     """
+    for n, e in enumerate(elements):
+        if not -e.ndim <= dim < e.ndim:
+            raise ValueError(f"`dim` is {dim}; `elements[{n}]` has shape {tuple(e.shape)}")
     lengths = [e.shape[dim] for e in elements]
     if len(set(lengths)) != 1:
         raise ValueError(
@@ -257,18 +262,13 @@ def _join(early: Tensor, late: Tensor, reverse: bool) -> Tensor:
 
 
 def _check(a: Tensor, b: Tensor, h0: Tensor | None, method: str) -> None:
-    if method not in ("loop", "parallel", "chunked"):
-        raise ValueError(f'`method` is {method!r}; it is "loop", "parallel" or "chunked"')
-    if b.ndim != 3:
-        raise ValueError(f"`b` has shape {tuple(b.shape)}; it is (B, T, D)")
+    checks.one_of("method", method, "loop", "parallel", "chunked")
+    checks.dimensions("b", b, "(B, T, D)")
     if a.shape != b.shape:
         raise ValueError(f"`a` has shape {tuple(a.shape)} but `b` has {tuple(b.shape)}; both are (B, T, D)")
-    if not (b.is_floating_point() or b.is_complex()):
-        raise ValueError(f"`b` has dtype {b.dtype}; it is real or complex floating point")
+    checks.floating("b", b, real=False)
     if h0 is not None and h0.shape != (b.shape[0], b.shape[2]):
         raise ValueError(f"`h0` has shape {tuple(h0.shape)}; for `b` of {tuple(b.shape)} it is (B, D)")
-    for name, x in (("a", a), ("h0", h0)):
-        if x is not None and (x.dtype, x.device) != (b.dtype, b.device):
-            raise ValueError(
-                f"`{name}` is {x.dtype} on {x.device} but `b` is {b.dtype} on {b.device}; they must agree"
-            )
+    checks.alike("a", a, b, "`b` is")
+    if h0 is not None:
+        checks.alike("h0", h0, b, "`b` is")

@@ -9,19 +9,21 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
-    "scan": {"scan_triton"},
+    "checks": set(),
+    "scan": {"checks", "scan_triton"},
     "scan_triton": set(),
     "resident": set(),
-    "models": {"scan", "models"},
-    "generation": {"models", "generation"},
+    "models": {"checks", "scan", "models"},
+    "generation": {"checks", "models", "generation"},
     "weights": {"models", "weights"},
-    "tasks": {"tasks"},
+    "tasks": {"checks", "tasks"},
     "queues": {"scan", "resident", "models", "generation", "queues"},
     "entries": {"entries"},
     "bench": {"scan", "resident", "models", "queues", "bench"},
     "sphinxext": {"entries", "bench", "sphinxext"},
 }
 THIRD_PARTY = {
+    "checks": {"torch"},
     "scan": {"torch", "numpy"},
     "scan_triton": {"torch", "triton"},
     "resident": set(),

@@ -216,7 +216,7 @@ REFUSED = [
     ({"a": X, "b": X, "h0": X[0]}, "`h0` has shape (5, 8); for `b` of (2, 5, 8) it is (B, D)"),
     (
         {"a": X.double(), "b": X},
-        "`a` is torch.float64 on cpu but `b` is torch.float32 on cpu; they must agree",
+        "`a` is torch.float64 but `b` is torch.float32; convert one of them",
     ),
     ({"a": X, "b": X, "method": "tree"}, '`method` is \'tree\'; it is "loop", "parallel" or "chunked"'),
 ]

@@ -40,6 +40,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.generation.model import Model, check_prompt, take_rows
 
 Penalty = Callable[[int], float]
@@ -56,7 +57,12 @@ def mean_penalty(length: int) -> float:
 
 
 def wu_penalty(alpha: float = 0.6) -> Penalty:
-    """That of Wu et al.: 0 for ``alpha`` is no penalty, 1 nearly the mean."""
+    """That of Wu et al.: 0 for ``alpha`` is no penalty, 1 nearly the mean.
+
+    Raises:
+        ValueError: if ``alpha`` is not finite.
+    """
+    checks.number("alpha", alpha, math.isfinite(alpha), "finite")
     return lambda length: ((5 + length) / 6) ** alpha
 
 
@@ -99,10 +105,10 @@ def beam_search(
         Answers, the best score first; at most W N of them, and none impossible.
 
     Raises:
-        ValueError: if ``prompt`` or ``new_tokens`` does not fit, or ``width`` is less than 1.
+        ValueError: if ``prompt`` or ``new_tokens`` does not fit, ``width`` is less than 1, or a length's
+            penalty is not positive.
     """
-    if width < 1:
-        raise ValueError(f"`width` is {width}; it is at least 1")
+    checks.whole(1, width=width)
     if prompt.ndim != 1:
         raise ValueError(f"`prompt` has shape {tuple(prompt.shape)}; it is (T,), one prompt")
     check_prompt(prompt[None], new_tokens)
@@ -133,7 +139,8 @@ def beam_search(
 
 
 def _answers(beam: Tensor, totals: Tensor, penalty: Penalty) -> list[Hypothesis]:
-    divisor = penalty(beam.shape[1])
+    divisor = penalty(beam.shape[1]) if len(beam) else 1.0
+    checks.number("penalty", divisor, 0 < divisor < math.inf, f"positive and finite, also at {beam.shape[1]}")
     return [
         Hypothesis(tuple(tokens), total, total / divisor)
         for tokens, total in zip(beam.tolist(), totals.tolist(), strict=True)

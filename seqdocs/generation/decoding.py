@@ -31,6 +31,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.generation.model import Model, check_prompt
 
 Pick = Callable[[Tensor], Tensor]
@@ -38,7 +39,13 @@ Method = Literal["uncached", "cached"]
 
 
 def greedy(logits: Tensor) -> Tensor:
-    """The likeliest token of each row, (B, V) to (B,); of several, the first."""
+    """The likeliest token of each row, (B, V) to (B,); of several, the first.
+
+    Raises:
+        ValueError: if ``logits`` is not (B, V) with V ≥ 1.
+    """
+    if logits.ndim != 2 or not logits.shape[1]:
+        raise ValueError(f"`logits` has shape {tuple(logits.shape)}; it is (B, V) with V ≥ 1")
     return logits.argmax(-1)
 
 
@@ -73,8 +80,7 @@ def generate(
         ValueError: if ``prompt`` or ``new_tokens`` does not fit, or ``method`` is unknown.
     """
     check_prompt(prompt, new_tokens)
-    if method not in ("uncached", "cached"):
-        raise ValueError(f'`method` is {method!r}; it is "uncached" or "cached"')
+    checks.one_of("method", method, "uncached", "cached")
     new = prompt.new_full((len(prompt), new_tokens), 0 if stop is None else stop)
     stopped = torch.zeros(len(prompt), dtype=torch.bool, device=prompt.device)
     cache = None

@@ -26,6 +26,8 @@ states), https://arxiv.org/abs/1610.09038. The measure is ours.
 
 from torch import Tensor
 
+from seqdocs import checks
+
 
 def drift(forced: Tensor, free: Tensor) -> Tensor:
     """How far apart the two kinds of states are at each time.
@@ -38,12 +40,14 @@ def drift(forced: Tensor, free: Tensor) -> Tensor:
         (T,), from 0.
 
     Raises:
-        ValueError: if the shapes differ or are not (B, T, H).
+        ValueError: if the shapes differ or are not (B, T, H), or the dtypes differ or are not floating point.
     """
     if forced.ndim != 3 or forced.shape != free.shape:
         raise ValueError(
             f"`forced` has shape {tuple(forced.shape)} and `free` {tuple(free.shape)}; both are (B, T, H)"
         )
+    checks.floating("forced", forced)
+    checks.alike("free", free, forced, "`forced` is")
     apart = (free - forced).square().sum((0, 2)).sqrt()
     size = forced.square().sum((0, 2)).sqrt()
     return (apart / size).masked_fill(apart == 0, 0.0)

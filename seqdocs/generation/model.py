@@ -18,6 +18,8 @@ from typing import Any, Protocol, runtime_checkable
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 @runtime_checkable
 class Model(Protocol):
@@ -41,23 +43,31 @@ def take_rows(cache: Any, rows: Tensor) -> Any:
         cache: tensors with the batch first, in lists, tuples, dicts and dataclasses; what else it holds
             (lengths, None) is the same for all rows.
         rows: which, (B',) integers.
+
+    Raises:
+        ValueError: if ``rows`` is not that, or lies on another device than a tensor of the cache.
     """
+    checks.tokens("rows", rows, "(B',)")
+    return _rows_of(cache, rows)
+
+
+def _rows_of(cache: Any, rows: Tensor) -> Any:
     if isinstance(cache, Tensor):
+        checks.together("rows", rows, cache, "the cache is")
         return cache.index_select(0, rows)
     if isinstance(cache, list | tuple):
-        return type(cache)(take_rows(part, rows) for part in cache)
+        return type(cache)(_rows_of(part, rows) for part in cache)
     if isinstance(cache, dict):
-        return {name: take_rows(part, rows) for name, part in cache.items()}
+        return {name: _rows_of(part, rows) for name, part in cache.items()}
     if is_dataclass(cache) and not isinstance(cache, type):
-        return replace(cache, **{f.name: take_rows(getattr(cache, f.name), rows) for f in fields(cache)})
+        return replace(cache, **{f.name: _rows_of(getattr(cache, f.name), rows) for f in fields(cache)})
     return cache
 
 
 def check_prompt(prompt: Tensor, new_tokens: int) -> None:
-    """Raise ValueError unless ``prompt`` is integers (B, T) with T ≥ 1 and ``new_tokens`` is not negative."""
+    """Raise ValueError unless ``prompt`` is integers (B, T), T ≥ 1, and ``new_tokens`` whole, from 0 on."""
     if prompt.ndim != 2 or prompt.shape[1] == 0 or prompt.dtype not in (torch.int64, torch.int32):
         raise ValueError(
             f"`prompt` is {prompt.dtype} of shape {tuple(prompt.shape)}; it is integers, (B, T) with T ≥ 1"
         )
-    if new_tokens < 0:
-        raise ValueError(f"`new_tokens` is {new_tokens}; it is at least 0")
+    checks.whole(0, new_tokens=new_tokens)

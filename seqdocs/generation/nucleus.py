@@ -25,6 +25,8 @@ import math
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 def nucleus(logits: Tensor, p: float) -> Tensor:
     """Log-probabilities with all but the nucleus at -inf.
@@ -37,10 +39,10 @@ def nucleus(logits: Tensor, p: float) -> Tensor:
         (…, V).
 
     Raises:
-        ValueError: if ``p`` is not in that range.
+        ValueError: if ``p`` is not in that range, or ``logits`` is not (…, V) in floating point.
     """
-    if not 0 < p <= 1:
-        raise ValueError(f"`p` is {p}; it is more than 0 and at most 1")
+    checks.number("p", p, 0 < p <= 1, "more than 0 and at most 1")
+    checks.logits(logits)
     log_q = logits.log_softmax(-1)
     if p == 1:
         return log_q

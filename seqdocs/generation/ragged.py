@@ -25,6 +25,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.generation.decoding import Pick, generate, greedy
 from seqdocs.generation.model import Model
 
@@ -42,13 +43,16 @@ def left_fill(prompts: Sequence[Tensor], filler: int = 0) -> tuple[Tensor, Tenso
         (B, T), each row ending with its prompt, and the lengths, (B,).
 
     Raises:
-        ValueError: if there is no prompt, or one is empty or not one-dimensional.
+        ValueError: if there is no prompt, one is empty or not (T,) integers, or dtypes or devices differ.
     """
     if not prompts:
         raise ValueError("`prompts` is empty; it holds at least one prompt")
     for b, prompt in enumerate(prompts):
         if prompt.ndim != 1 or len(prompt) == 0:
             raise ValueError(f"`prompts[{b}]` has shape {tuple(prompt.shape)}; it is (T,) with T ≥ 1")
+        checks.tokens(f"prompts[{b}]", prompt, "(T,)")
+        checks.alike(f"prompts[{b}]", prompt, prompts[0], "`prompts[0]` is")
+    checks.whole(0, filler=filler)
     lengths = torch.tensor([len(prompt) for prompt in prompts], device=prompts[0].device)
     tokens = prompts[0].new_full((len(prompts), int(lengths.max())), filler)
     for row, prompt in zip(tokens, prompts, strict=True):
@@ -81,8 +85,7 @@ def generate_ragged(
     Raises:
         ValueError: if a prompt or ``new_tokens`` does not fit, or ``method`` is unknown.
     """
-    if method not in ("loop", "grouped", "padded"):
-        raise ValueError(f'`method` is {method!r}; it is "loop", "grouped" or "padded"')
+    checks.one_of("method", method, "loop", "grouped", "padded")
     tokens, lengths = left_fill(prompts)
     if method == "padded":
         return generate(model, tokens, new_tokens, pick, lengths=lengths, stop=stop)

@@ -23,6 +23,7 @@ Sources: see :mod:`~seqdocs.generation.temperature`, :mod:`~seqdocs.generation.t
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.generation import top_k as by_rank
 from seqdocs.generation.decoding import Pick
 from seqdocs.generation.nucleus import nucleus
@@ -67,11 +68,18 @@ def sampler(
         top_p: probability of the nucleus.
 
     Raises:
-        ValueError: from the first draw, if a number is out of its range.
+        ValueError: if ``generator`` is none; from the first draw, if a number is out of its range, or a logit
+            is not a number.
     """
+    checks.generator("generator", generator)
 
     def pick(logits: Tensor) -> Tensor:
         p = filtered(logits, temperature=temperature, top_k=top_k, top_p=top_p).exp()
-        return torch.multinomial(p, 1, generator=generator)[:, 0]
+        try:  # torch looks at the numbers anyway; on a GPU its assertion comes later, and remains
+            return torch.multinomial(p, 1, generator=generator)[:, 0]
+        except RuntimeError:
+            if p.isnan().any():
+                raise ValueError("`logits` hold nan, or -inf alone; a row has a possible token") from None
+            raise
 
     return pick

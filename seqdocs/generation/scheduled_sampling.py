@@ -27,19 +27,41 @@ import math
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 def linear(k: float, c: float, least: float, i: int) -> float:
-    """Falls by ``c`` a step from ``k`` to ``least``."""
+    """Falls by ``c`` a step from ``k`` to ``least``.
+
+    Raises:
+        ValueError: if ``i`` is no step, or a number out of its range: 0 ≤ ``least`` ≤ ``k`` ≤ 1, 0 ≤ ``c``.
+    """
+    checks.whole(0, i=i)
+    checks.number("k", k, 0 <= k <= 1, "a probability, in 0 … 1")
+    checks.number("c", c, 0 <= c < math.inf, "finite and at least 0")
+    checks.number("least", least, 0 <= least <= k, f"in 0 … `k` = {k}")
     return max(least, k - c * i)
 
 
 def exponential(k: float, i: int) -> float:
-    """Falls by the factor ``k`` < 1 a step, from 1."""
+    """Falls by the factor ``k`` a step, from 1.
+
+    Raises:
+        ValueError: if ``i`` is no step, or ``k`` is not in 0 … 1.
+    """
+    checks.whole(0, i=i)
+    checks.number("k", k, 0 <= k <= 1, "in 0 … 1")
     return k**i
 
 
 def inverse_sigmoid(k: float, i: int) -> float:
-    """Stays near 1, then falls; it crosses ½ at i = k ln k. ``k`` ≥ 1."""
+    """Stays near 1, then falls; it crosses ½ at i = k ln k.
+
+    Raises:
+        ValueError: if ``i`` is no step, or ``k`` is less than 1.
+    """
+    checks.whole(0, i=i)
+    checks.number("k", k, 1 <= k < math.inf, "finite and at least 1")
     return 1 / (1 + math.exp(i / k) / k) if i / k < 700 else 0.0  # e^710 is no float
 
 
@@ -57,6 +79,8 @@ def truth(shape: tuple[int, int], probability: float, generator: torch.Generator
     Raises:
         ValueError: if ``probability`` is not in 0 … 1.
     """
-    if not 0 <= probability <= 1:
-        raise ValueError(f"`probability` is {probability}; it is in 0 … 1")
+    for n, size in enumerate(shape):
+        checks.whole(0, **{f"shape[{n}]": size})
+    checks.number("probability", probability, 0 <= probability <= 1, "in 0 … 1")
+    checks.generator("generator", generator)
     return torch.rand(shape, generator=generator, dtype=torch.float64) < probability

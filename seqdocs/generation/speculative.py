@@ -35,6 +35,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.generation.model import check_prompt
 
 Choose = Callable[[Tensor], int]
@@ -43,7 +44,12 @@ Adjust = Callable[[Tensor], Tensor]
 
 
 def chooser(generator: torch.Generator) -> Choose:
-    """What draws a number from probabilities, (V,)."""
+    """What draws a number from probabilities, (V,).
+
+    Raises:
+        ValueError: if ``generator`` is none.
+    """
+    checks.generator("generator", generator)
     return lambda p: int(torch.multinomial(p, 1, generator=generator))
 
 
@@ -53,17 +59,34 @@ def expected_tokens(acceptance: float, ahead: int) -> float:
     Args:
         acceptance: a, in 0 … 1: how often a guess is kept.
         ahead: K.
+
+    Raises:
+        ValueError: if ``acceptance`` is not in 0 … 1, or ``ahead`` is negative or not whole.
     """
+    checks.number("acceptance", acceptance, 0 <= acceptance <= 1, "in 0 … 1")
+    checks.whole(0, ahead=ahead)
     return float(sum(acceptance**k for k in range(ahead + 1)))
 
 
 def keep_probability(p: Tensor, q: Tensor, guess: int) -> Tensor:
-    """min(1, p / q) at a guess that q made; a number."""
+    """min(1, p / q) at a guess that q made; a number.
+
+    Raises:
+        ValueError: if p and q are not (V,) of one vocabulary, or ``guess`` is none of it.
+    """
+    _check_pair(p, q)
+    checks.whole(0, guess=guess)
+    checks.number("guess", guess, guess < len(q), f"a token, below {len(q)}")
     return (p[guess] / q[guess]).clamp(max=1)
 
 
 def rest(p: Tensor, q: Tensor) -> Tensor:
-    """What the target wants more than the draft offers, (V,): where a refused guess is replaced from."""
+    """What the target wants more than the draft offers, (V,): where a refused guess is replaced from.
+
+    Raises:
+        ValueError: if p and q are not (V,) of one vocabulary.
+    """
+    _check_pair(p, q)
     more = (p - q).clamp(min=0)
     total = more.sum()
     # p = q refuses nothing; only rounding can bring us here, and then p is as good.
@@ -97,10 +120,10 @@ def speculate(
         The new tokens, (N,), and how many passes of the target they took.
 
     Raises:
-        ValueError: if ``prompt`` or ``new_tokens`` does not fit, or ``ahead`` is negative.
+        ValueError: if ``prompt`` or ``new_tokens`` does not fit, ``ahead`` is negative, or the models have
+            different vocabularies.
     """
-    if ahead < 0:
-        raise ValueError(f"`ahead` is {ahead}; it is at least 0")
+    checks.whole(0, ahead=ahead)
     if prompt.ndim != 1:
         raise ValueError(f"`prompt` has shape {tuple(prompt.shape)}; it is (T,), one prompt")
     check_prompt(prompt[None], new_tokens)
@@ -128,9 +151,20 @@ def _check(
 ) -> list[int]:
     """Keep guesses up to the first that is refused; then one token of the target's own."""
     known = list(known)
+    if offers and offers[0].shape != wanted[0].shape:
+        raise ValueError(
+            f"`draft` knows {len(offers[0])} tokens and `target` {wanted.shape[1]}; they share a vocabulary"
+        )
     for p, q, guess in zip(wanted, offers, guessed[len(known) :], strict=False):
         keep = keep_probability(p, q, guess)
         if not choose(torch.stack((1 - keep, keep))):
             return [*known, choose(rest(p, q))]
         known.append(guess)
     return [*known, choose(wanted[-1])]
+
+
+def _check_pair(p: Tensor, q: Tensor) -> None:
+    checks.dimensions("p", p, "(V,)")
+    checks.floating("p", p)
+    checks.shape("q", q, "(V,)", p.shape)
+    checks.alike("q", q, p, "`p` is")

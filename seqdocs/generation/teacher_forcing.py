@@ -32,6 +32,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.generation.decoding import Pick, greedy
 
 Step = Callable[[Tensor, Any], tuple[Tensor, Any]]  # (B,) tokens, state to (B, V) logits, state
@@ -53,13 +54,15 @@ def unroll(
         Logits of the token after each, (B, T, V), and the T states. With T = 0, (B, 0, 0) and none.
 
     Raises:
-        ValueError: if ``tokens`` and ``true`` do not have the same shape, (B, T).
+        ValueError: if ``tokens`` and ``true`` do not have the same shape, (B, T), or are not what they are.
     """
     if tokens.ndim != 2 or true.shape != tokens.shape or true.dtype != torch.bool:
         raise ValueError(
             f"`tokens` has shape {tuple(tokens.shape)} and `true` is {true.dtype} of shape "
             f"{tuple(true.shape)}; both are (B, T), and `true` is boolean"
         )
+    checks.tokens("tokens", tokens)
+    checks.together("true", true, tokens, "`tokens` is")
     logits: list[Tensor] = []
     states: list[Any] = []
     for t in range(tokens.shape[1]):

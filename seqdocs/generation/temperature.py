@@ -26,6 +26,8 @@ import math
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 def tempered(logits: Tensor, temperature: float) -> Tensor:
     """Log-probabilities at a temperature.
@@ -38,10 +40,11 @@ def tempered(logits: Tensor, temperature: float) -> Tensor:
         (…, V).
 
     Raises:
-        ValueError: if ``temperature`` is negative, infinite or not a number.
+        ValueError: if ``temperature`` is negative, infinite or not a number, or ``logits`` is not (…, V) in
+            floating point.
     """
-    if not 0 <= temperature < math.inf:
-        raise ValueError(f"`temperature` is {temperature}; it is finite and at least 0")
+    checks.number("temperature", temperature, 0 <= temperature < math.inf, "finite and at least 0")
+    checks.logits(logits)
     if temperature == 0:
         first = logits.argmax(-1, keepdim=True)
         return torch.full_like(logits, -math.inf).scatter(-1, first, 0.0)

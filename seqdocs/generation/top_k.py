@@ -23,6 +23,8 @@ import math
 
 from torch import Tensor
 
+from seqdocs import checks
+
 
 def top_k(logits: Tensor, k: int) -> Tensor:
     """Log-probabilities with all but the k likeliest at -inf.
@@ -35,10 +37,10 @@ def top_k(logits: Tensor, k: int) -> Tensor:
         (…, V).
 
     Raises:
-        ValueError: if ``k`` is less than 1.
+        ValueError: if ``k`` is less than 1 or not whole, or ``logits`` is not (…, V) in floating point.
     """
-    if k < 1:
-        raise ValueError(f"`k` is {k}; it is at least 1")
+    checks.whole(1, k=k)
+    checks.logits(logits)
     if k >= logits.shape[-1]:
         return logits.log_softmax(-1)
     order = logits.argsort(

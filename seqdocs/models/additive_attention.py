@@ -27,6 +27,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.models.masks import masked_softmax
 
 PairMethod = Literal["loop", "matrix"]
@@ -49,13 +50,16 @@ def additive_scores(
         e, (B, T, S).
 
     Raises:
-        ValueError: if shapes do not fit, or ``method`` is unknown.
+        ValueError: if shapes, dtypes or devices do not fit, or ``method`` is unknown.
     """
     check_pairs(q, k, method)
+    checks.dimensions("v", v, "(H,)")
     if W.shape != (len(v), q.shape[2]) or U.shape != (len(v), k.shape[2]):
         got = f"`W` has shape {tuple(W.shape)}, `U` {tuple(U.shape)} and `v` {tuple(v.shape)}"
         wanted = f"(H, {q.shape[2]}), (H, {k.shape[2]}) and (H,)"
         raise ValueError(f"{got}; for these queries and keys they are {wanted}")
+    for name, weight in (("W", W), ("U", U), ("v", v)):
+        checks.alike(name, weight, q, "`q` is")
     if method == "loop" and q.shape[1] and k.shape[1]:
         rows = [
             torch.stack([torch.tanh(q_t @ W.mT + k_s @ U.mT) @ v for k_s in k.unbind(1)], -1)
@@ -79,9 +83,7 @@ class AdditiveAttention(nn.Module):
 
     def __init__(self, query_size: int, key_size: int, hidden_size: int) -> None:
         super().__init__()
-        if min(query_size, key_size, hidden_size) < 1:
-            sizes = f"{query_size}, {key_size} and {hidden_size}"
-            raise ValueError(f"the sizes are {sizes}; each is at least 1")
+        checks.whole(1, query_size=query_size, key_size=key_size, hidden_size=hidden_size)
         self.W = nn.Parameter(torch.randn(hidden_size, query_size) / query_size**0.5)
         self.U = nn.Parameter(torch.randn(hidden_size, key_size) / key_size**0.5)
         self.v = nn.Parameter(torch.randn(hidden_size) / hidden_size**0.5)
@@ -101,22 +103,27 @@ class AdditiveAttention(nn.Module):
             c, what was read, (B, T, K), and the weights p, (B, T, S).
 
         Raises:
-            ValueError: if shapes do not fit, or ``method`` is unknown.
+            ValueError: if shapes, dtypes or devices do not fit, or ``method`` is unknown.
         """
         return read(additive_scores(q, k, self.W, self.U, self.v, method=method), k, mask)
 
 
 def read(scores: Tensor, k: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor]:
     """The mean of the keys (B, S, K), weighted by a softmax of the scores (B, T, S), and the weights."""
+    if mask is not None:
+        checks.broadcasts("mask", mask, "(B, T, S)", scores.shape)
+        checks.boolean("mask", mask)
+        checks.together("mask", mask, scores, "`q` is")
     p = scores.softmax(-1) if mask is None else masked_softmax(scores, mask)
     return p @ k, p
 
 
 def check_pairs(q: Tensor, k: Tensor, method: str) -> None:
-    """Raise ValueError unless q is (B, T, Q), k (B, S, K), and ``method`` is known."""
-    if method not in ("loop", "matrix"):
-        raise ValueError(f'`method` is {method!r}; it is "loop" or "matrix"')
+    """Raise ValueError unless q is (B, T, Q), k (B, S, K) and like it, and ``method`` is known."""
+    checks.one_of("method", method, "loop", "matrix")
     if q.ndim != 3 or k.ndim != 3 or len(q) != len(k):
         raise ValueError(
             f"`q` has shape {tuple(q.shape)} and `k` {tuple(k.shape)}; they are (B, T, Q) and (B, S, K)"
         )
+    checks.floating("q", q)
+    checks.alike("k", k, q, "`q` is")

@@ -26,6 +26,8 @@ extrapolation", ICLR 2022, section 3, https://arxiv.org/abs/2108.12409
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 def alibi_slopes(n: int) -> Tensor:
     """μ for each of n heads, (n,), falling by a constant factor if n is a power of two.
@@ -33,8 +35,7 @@ def alibi_slopes(n: int) -> Tensor:
     Raises:
         ValueError: if there is no head.
     """
-    if n < 1:
-        raise ValueError(f"`n` is {n}; there is at least one head")
+    checks.whole(1, n=n)
     power = 1 << (n.bit_length() - 1)  # the largest power of two up to n
     slopes = [2.0 ** (-8 * i / power) for i in range(1, power + 1)]
     between = [2.0 ** (-4 * i / power) for i in range(1, 2 * (n - power), 2)]
@@ -56,6 +57,8 @@ def alibi_bias(slopes: Tensor, T: int, S: int | None = None) -> Tensor:
         ValueError: if ``slopes`` is not (n,), or there are more queries than keys.
     """
     S = T if S is None else S
+    checks.whole(0, T=T, S=S)
+    checks.floating("slopes", slopes)
     if slopes.ndim != 1 or S < T:
         raise ValueError(
             f"`slopes` has shape {tuple(slopes.shape)}, `T` is {T} and `S` is {S}; slopes are (n,), and S is "

@@ -32,6 +32,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.models import masks
 from seqdocs.models.alibi import alibi_bias, alibi_slopes
 from seqdocs.models.kv_cache import Cache, KVCache, WindowCache
@@ -86,10 +87,10 @@ class CausalSelfAttention(MultiHeadAttention):
         window: int | None = None,
     ) -> None:
         super().__init__(width, heads, key_value_heads)
-        if distance not in ("none", "rotary", "alibi"):
-            raise ValueError(f'`distance` is {distance!r}; it is "none", "rotary" or "alibi"')
-        if window is not None and window < 1:
-            raise ValueError(f"`window` is {window}; it is at least 1, the query's own position")
+        checks.one_of("distance", distance, "none", "rotary", "alibi")
+        checks.one_of("layout", layout, "interleaved", "half")
+        if window is not None:
+            checks.whole(1, window=window)
         self.distance: Distance = distance
         self.layout: Layout = layout
         self.window = window
@@ -126,6 +127,7 @@ class CausalSelfAttention(MultiHeadAttention):
 
         It holds ``capacity`` positions; with a window, what the window still sees of any number.
         """
+        checks.whole(0, B=B, capacity=capacity)
         m, d = self.key_value_heads, self.out_proj.weight.shape[0] // self.heads
         if self.window is not None:
             return WindowCache.empty(self.in_proj_weight, (B, m, d), self.window)

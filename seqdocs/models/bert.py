@@ -31,6 +31,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.models import masks
 from seqdocs.models.normalisation import LayerNorm
 from seqdocs.models.scaled_dot_product import Method
@@ -65,6 +66,9 @@ class Bert(nn.Module):
         hidden: H, of the network on each position.
         segments: kinds of tokens ("token types"): first and second sentence.
         eps: of the norms.
+
+    Raises:
+        ValueError: if a size is not positive, or ``heads`` does not divide ``width``.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Bert(nn.Module):
         eps: float = 1e-12,
     ) -> None:
         super().__init__()
+        checks.whole(1, vocabulary=vocabulary, context=context, width=width, segments=segments)
         self.tokens = nn.Embedding(vocabulary, width)
         self.positions = nn.Embedding(context, width)
         self.segments = nn.Embedding(segments, width)
@@ -112,18 +117,19 @@ class Bert(nn.Module):
             ValueError: if ``tokens`` or ``segments`` are not integers (B, T), or longer than the context, or
                 ``lengths`` does not fit.
         """
-        for name, ids in (("tokens", tokens), ("segments", segments)):
-            if ids is not None and (ids.ndim != 2 or ids.is_floating_point() or ids.shape != tokens.shape):
-                raise ValueError(
-                    f"`{name}` is {ids.dtype} of shape {tuple(ids.shape)}; it is integers, (B, T)"
-                )
+        checks.tokens("tokens", tokens)
+        if segments is not None:
+            checks.tokens("segments", segments)
+            checks.shape("segments", segments, "(B, T)", tokens.shape)
         B, T = tokens.shape
         if len(self.positions.weight) < T:
             context = len(self.positions.weight)
             raise ValueError(f"`tokens` has {T} positions; the context is {context} positions")
         seen = None if lengths is None else _seen(lengths, B, T)
         kinds = torch.zeros_like(tokens) if segments is None else segments
-        x = self.norm(self.tokens(tokens) + self.positions.weight[:T] + self.segments(kinds))
+        word = checks.looked_up("tokens", tokens, self.tokens.weight)
+        kind = checks.looked_up("segments", kinds, self.segments.weight)
+        x = self.norm(word + self.positions.weight[:T] + kind)
         contextual: Tensor = self.encoder(x, seen, method=method)
         return contextual
 
@@ -141,8 +147,8 @@ def mean_pool(hidden: Tensor, lengths: Tensor | None = None) -> Tensor:
     Raises:
         ValueError: if ``lengths`` does not fit.
     """
-    if hidden.ndim != 3:
-        raise ValueError(f"`hidden` has shape {tuple(hidden.shape)}; it is (B, T, D)")
+    checks.dimensions("hidden", hidden, "(B, T, D)")
+    checks.floating("hidden", hidden)
     B, T, _ = hidden.shape
     lengths = torch.full((B,), T, device=hidden.device) if lengths is None else lengths
     told = _seen(lengths, B, T)[:, 0, 0, :, None]  # (B, T, 1)

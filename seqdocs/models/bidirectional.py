@@ -33,6 +33,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 State = TypeVar("State")
 Walk = Callable[[Tensor], tuple[Tensor, State]]
 
@@ -49,7 +51,13 @@ def both_ways(
 
     Returns:
         Outputs side by side, (N, H) or (N, 2 H), and the last state of each walk.
+
+    Raises:
+        ValueError: if there is another number of walks, or ``rows`` is not (N, D).
     """
+    if not 1 <= len(walks) <= 2:
+        raise ValueError(f"`walks` holds {len(walks)}; it holds one or two")
+    checks.dimensions("rows", rows, "(N, D)")
     ahead, state = walks[0](rows)
     if len(walks) == 1 or reversal is None:
         return ahead, [state]

@@ -44,6 +44,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.recurrent import Weights, check_step
 
 LossGradient = Callable[[Tensor], Tensor]  # all states (B, T, H) → ∂L[t]/∂h[t] of each step's own loss
@@ -92,7 +93,8 @@ def truncated_bptt(
     Raises:
         ValueError: if shapes do not fit, or ``k1`` and ``k2`` are not that.
     """
-    if not 1 <= k1 <= k2:
+    checks.whole(1, k1=k1, k2=k2)
+    if k1 > k2:
         raise ValueError(f"`k1` is {k1} and `k2` {k2}; 1 ≤ k1 ≤ k2")
     h = states(x, h0, weights)
     by_state = loss_gradient(h[:, 1:])
@@ -110,8 +112,7 @@ def truncated_bptt(
 
 def states(x: Tensor, h0: Tensor, weights: Weights) -> Tensor:
     """h[0] … h[T]: the state before the first step and after each, (B, 1 + T, H)."""
-    if x.ndim != 3:
-        raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, D)")
+    checks.dimensions("x", x, "(B, T, D)")
     check_step(1, x.new_zeros(x.shape[0], x.shape[2]), h0, weights)
     W_ih, W_hh, b_ih, b_hh = weights
     h = [h0]

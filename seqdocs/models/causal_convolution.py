@@ -31,6 +31,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqdocs import checks
+
 ConvolutionMethod = Literal["loop", "convolution"]
 
 
@@ -63,9 +65,11 @@ def causal_convolution(
     reach = (weight.shape[2] - 1) * dilation
     if window is None:
         window = x.new_zeros(len(x), reach, x.shape[2])
-    if window.shape != (len(x), reach, x.shape[2]):
-        wanted = (len(x), reach, x.shape[2])
-        raise ValueError(f"`window` has shape {tuple(window.shape)}; it is (B, (k - 1) d, D) = {wanted}")
+    checks.shape("window", window, "(B, (k - 1) d, D)", (len(x), reach, x.shape[2]))
+    checks.alike("window", window, x, "`x` is")
+    if bias is not None:
+        checks.shape("bias", bias, "(O,)", (len(weight),))
+        checks.alike("bias", bias, weight, "`weight` is")
     T = x.shape[1]
     seen = torch.cat((window, x), dim=1)
     if T == 0:
@@ -91,17 +95,15 @@ def _loop(seen: Tensor, weight: Tensor, bias: Tensor | None, dilation: int, grou
 
 def _groups(x: Tensor, weight: Tensor, dilation: int, method: str) -> int:
     """The number of groups, having refused what does not fit."""
-    if method not in ("loop", "convolution"):
-        raise ValueError(f'`method` is {method!r}; it is "loop" or "convolution"')
-    if dilation < 1:
-        raise ValueError(f"`dilation` is {dilation}; it is at least 1")
+    checks.one_of("method", method, "loop", "convolution")
+    checks.whole(1, dilation=dilation)
     if x.ndim != 3 or weight.ndim != 3 or 0 in weight.shape:
         raise ValueError(
             f"`x` has shape {tuple(x.shape)} and `weight` {tuple(weight.shape)}; they are (B, T, D) and "
             "(O, D / g, k)"
         )
-    if x.dtype != weight.dtype:
-        raise ValueError(f"`x` is {x.dtype} but `weight` is {weight.dtype}; convert one of them")
+    checks.floating("x", x, real=False)
+    checks.alike("x", x, weight, "`weight` is")
     outputs, each, _ = weight.shape
     groups, rest = divmod(x.shape[2], each)
     if rest or groups == 0 or outputs % groups:

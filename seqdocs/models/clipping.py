@@ -27,6 +27,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 def clip_by_norm(gradients: Sequence[Tensor], max_norm: float) -> tuple[list[Tensor], Tensor]:
     """Scale all gradients by one factor.
@@ -62,7 +64,9 @@ def clip_by_value(gradients: Sequence[Tensor], max_value: float) -> list[Tensor]
 
 
 def _check(name: str, limit: float, gradients: Sequence[Tensor]) -> None:
-    if not limit > 0:
-        raise ValueError(f"`{name}` is {limit}; it is above zero")
+    checks.number(name, limit, limit > 0, "above zero")
     if not gradients:
         raise ValueError("`gradients` is empty; it holds the gradients of all parameters")
+    for n, gradient in enumerate(gradients):
+        checks.floating(f"gradients[{n}]", gradient, real=False)
+        checks.together(f"gradients[{n}]", gradient, gradients[0], "`gradients[0]` is")

@@ -39,6 +39,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.scan import Elements, associative_scan, scan
 
 Step = Callable[[Tensor, Tensor], Tensor]
@@ -78,7 +79,12 @@ def deer(
         ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         NotConvergedError: if ``max_iterations`` were not enough.
     """
-    _check(x, h0, method)
+    _check(x, h0)
+    checks.one_of("method", method, "newton", "quasi")
+    if tolerance is not None:
+        checks.number("tolerance", tolerance, tolerance >= 0, "at least 0")
+    if max_iterations is not None:
+        checks.whole(0, max_iterations=max_iterations)
     (B, T, _), H = x.shape, h0.shape[1]
     if T == 0:
         return x.new_zeros(B, 0, H) + 0 * h0[:, None], 0
@@ -122,7 +128,11 @@ def _before(h0: Tensor, guess: Tensor) -> Tensor:
 
 def _images(step: Step, x: Tensor, before: Tensor) -> Tensor:
     """f(x[t], g[t-1]) of all steps side by side, (B, T, H)."""
-    return step(x.flatten(0, 1), before.flatten(0, 1)).view(before.shape)
+    found = step(x.flatten(0, 1), before.flatten(0, 1))
+    B, T, H = before.shape
+    if found.shape != (B * T, H):
+        raise ValueError(f"`step` returned {tuple(found.shape)}; for states of width {H} it is {(B * T, H)}")
+    return found.view(before.shape)
 
 
 def _jacobians(step: Step, x: Tensor, before: Tensor) -> Tensor:
@@ -142,8 +152,15 @@ def newton_iteration(step: Step, x: Tensor, h0: Tensor, guess: Tensor) -> Tensor
     """One iteration with whole Jacobians: the next guess, (B, T, H), from the last one.
 
     From the solution it returns the solution, and then its gradient is that of the solution.
+
+    Raises:
+        ValueError: if shapes or dtypes do not fit, or ``step`` returns another shape.
     """
+    _check(x, h0)
+    checks.shape("guess", guess, "(B, T, H)", (*x.shape[:2], h0.shape[1]))
+    checks.alike("guess", guess, x, "`x` is")
     before = _before(h0, guess)
+    images = _images(step, x, before)
     J = _jacobians(step, x, before)
     J[:, 0] = 0  # the first step starts from h0, which is no guess
 
@@ -151,24 +168,23 @@ def newton_iteration(step: Step, x: Tensor, h0: Tensor, guess: Tensor) -> Tensor
         (J1, b1), (J2, b2) = earlier, later
         return J2 @ J1, J2 @ b1 + b2
 
-    b = _images(step, x, before)[..., None] - J @ before[..., None]
+    b = images[..., None] - J @ before[..., None]
     return associative_scan(compose, (J, b), dim=1)[1].squeeze(-1)
 
 
 def _quasi_iteration(step: Step, x: Tensor, h0: Tensor, guess: Tensor) -> Tensor:
     """One iteration with the diagonals of the Jacobians."""
     before = _before(h0, guess)
+    images = _images(step, x, before)
     a = _jacobians(step, x, before).diagonal(dim1=-2, dim2=-1).clone()
     a[:, 0] = 0
-    return scan(a, _images(step, x, before) - a * before, method="parallel")
+    return scan(a, images - a * before, method="parallel")
 
 
-def _check(x: Tensor, h0: Tensor, method: str) -> None:
-    if method not in ("newton", "quasi"):
-        raise ValueError(f'`method` is {method!r}; it is "newton" or "quasi"')
-    if x.ndim != 3:
-        raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, D)")
+def _check(x: Tensor, h0: Tensor) -> None:
+    checks.dimensions("x", x, "(B, T, D)")
     if h0.ndim != 2 or h0.shape[0] != x.shape[0]:
         raise ValueError(f"`h0` has shape {tuple(h0.shape)}; for `x` of {tuple(x.shape)} it is (B, H)")
     if x.dtype not in TOLERANCE or h0.dtype != x.dtype:
         raise ValueError(f"`x` is {x.dtype} and `h0` {h0.dtype}; both are float32 or both float64")
+    checks.together("h0", h0, x, "`x` is")

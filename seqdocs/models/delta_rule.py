@@ -44,6 +44,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 DeltaMethod = Literal["loop", "chunked"]
 CHUNK = 32
 
@@ -100,18 +102,13 @@ def _chunk(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, S: Tensor) -> tuple[Te
 
 def _checked(q: Tensor, k: Tensor, v: Tensor, beta: Tensor, state: Tensor | None, *, method: str) -> Tensor:
     """The state to begin with, having refused what does not fit."""
-    if method not in ("loop", "chunked"):
-        raise ValueError(f'`method` is {method!r}; it is "loop" or "chunked"')
+    checks.one_of("method", method, "loop", "chunked")
     if q.ndim != 4 or k.shape != q.shape:
         raise ValueError(f"`q` has shape {tuple(q.shape)} and `k` {tuple(k.shape)}; both are (B, n, T, K)")
     if v.ndim != 4 or v.shape[:3] != q.shape[:3]:
         raise ValueError(f"`v` has shape {tuple(v.shape)}; for `q` of {tuple(q.shape)} it is (B, n, T, V)")
-    if beta.shape != q.shape[:3]:
-        raise ValueError(f"`beta` has shape {tuple(beta.shape)}; it is (B, n, T) = {tuple(q.shape[:3])}")
-    shape = (*q.shape[:2], q.shape[3], v.shape[3])
-    if state is not None and state.shape != shape:
-        raise ValueError(f"`state` has shape {tuple(state.shape)}; it is (B, n, K, V) = {shape}")
-    for name, x in (("k", k), ("v", v), ("beta", beta), ("state", state)):
-        if x is not None and x.dtype != q.dtype:
-            raise ValueError(f"`{name}` is {x.dtype} but `q` is {q.dtype}; they must agree")
-    return q.new_zeros(shape) if state is None else state
+    checks.shape("beta", beta, "(B, n, T)", q.shape[:3])
+    checks.floating("q", q)
+    for name, x in (("k", k), ("v", v), ("beta", beta)):
+        checks.alike(name, x, q, "`q` is")
+    return checks.begin(state, "(B, n, K, V)", (*q.shape[:2], q.shape[3], v.shape[3]), q, "`q` is")

@@ -31,6 +31,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
+
 Method = Literal["loop", "unfold"]
 
 
@@ -52,9 +54,8 @@ class WindowFeedforward(nn.Module):
     ) -> None:
         super().__init__()
         output_size = input_size if output_size is None else output_size
-        if min(window, input_size, hidden_size, output_size) < 1:
-            sizes = f"window {window}, input {input_size}, hidden {hidden_size}, output {output_size}"
-            raise ValueError(f"the sizes are {sizes}; each is at least 1")
+        checks.whole(1, window=window, input_size=input_size)
+        checks.whole(1, hidden_size=hidden_size, output_size=output_size)
         self.window, self.input_size = window, input_size
         self.hidden = nn.Linear(window * input_size, hidden_size)
         self.output = nn.Linear(hidden_size, output_size)
@@ -72,13 +73,8 @@ class WindowFeedforward(nn.Module):
         Raises:
             ValueError: if the shape or dtype of ``x`` does not fit, or ``method`` is unknown.
         """
-        if method not in ("loop", "unfold"):
-            raise ValueError(f'`method` is {method!r}; it is "loop" or "unfold"')
-        if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {self.input_size})")
-        if x.dtype != self.hidden.weight.dtype:
-            dtype = self.hidden.weight.dtype
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {dtype}; convert one of them")
+        checks.one_of("method", method, "loop", "unfold")
+        checks.sequence("x", x, self.input_size, self.hidden.weight)
         T, k = x.shape[1], self.window
         padded = F.pad(x, (0, 0, k - 1, 0))  # k - 1 zeros before the first input
         if method == "loop" or T == 0:

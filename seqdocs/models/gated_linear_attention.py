@@ -48,6 +48,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.scan import Method as ScanMethod
 from seqdocs.scan import scan
 
@@ -140,25 +141,15 @@ def _checked(
     q: Tensor, k: Tensor, v: Tensor, *, log_gate: Tensor | None, state: Tensor | None, method: str
 ) -> Tensor:
     """The state to begin with, having refused what does not fit."""
-    if method not in ("loop", "parallel", "chunked"):
-        raise ValueError(f'`method` is {method!r}; it is "loop", "parallel" or "chunked"')
+    checks.one_of("method", method, "loop", "parallel", "chunked")
     if q.ndim != 4 or k.shape != q.shape:
         raise ValueError(f"`q` has shape {tuple(q.shape)} and `k` {tuple(k.shape)}; both are (B, n, T, K)")
     if v.ndim != 4 or v.shape[:3] != q.shape[:3]:
         raise ValueError(f"`v` has shape {tuple(v.shape)}; for `q` of {tuple(q.shape)} it is (B, n, T, V)")
-    if log_gate is not None and not _broadcasts(log_gate.shape, q.shape):
-        said = f"`log_gate` has shape {tuple(log_gate.shape)}"
-        raise ValueError(f"{said}; it broadcasts to (B, n, T, K) = {tuple(q.shape)}")
-    shape = (*q.shape[:2], q.shape[3], v.shape[3])
-    if state is not None and state.shape != shape:
-        raise ValueError(f"`state` has shape {tuple(state.shape)}; it is (B, n, K, V) = {shape}")
-    for name, x in (("k", k), ("v", v), ("log_gate", log_gate), ("state", state)):
-        if x is not None and x.dtype != q.dtype:
-            raise ValueError(f"`{name}` is {x.dtype} but `q` is {q.dtype}; they must agree")
-    return q.new_zeros(shape) if state is None else state
-
-
-def _broadcasts(shape: torch.Size, to: torch.Size) -> bool:
-    """Whether a shape can be expanded to another."""
-    pairs = zip(reversed(shape), reversed(to), strict=False)
-    return len(shape) <= len(to) and all(own in (1, wanted) for own, wanted in pairs)
+    if log_gate is not None:
+        checks.broadcasts("log_gate", log_gate, "(B, n, T, K)", q.shape)
+    checks.floating("q", q)
+    for name, x in (("k", k), ("v", v), ("log_gate", log_gate)):
+        if x is not None:
+            checks.alike(name, x, q, "`q` is")
+    return checks.begin(state, "(B, n, K, V)", (*q.shape[:2], q.shape[3], v.shape[3]), q, "`q` is")

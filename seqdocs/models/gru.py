@@ -32,6 +32,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.gru_lean import gru_walk
 from seqdocs.models.packed import Lengths
 from seqdocs.models.recurrent import Method, Recurrent, States, Weights, check_step, walk_through
@@ -53,8 +54,9 @@ def gru_step(x: Tensor, h: Tensor, weights: Weights, reset: Reset = "after") -> 
         The state after, (B, H).
 
     Raises:
-        ValueError: if shapes do not fit.
+        ValueError: if shapes, dtypes or devices do not fit, or ``reset`` is unknown.
     """
+    checks.one_of("reset", reset, "after", "before")
     check_step(3, x, h, weights)
     W_ih, W_hh, b_ih, b_hh = weights
     return _update(F.linear(x, W_ih, b_ih), h, W_hh, b_hh, reset)
@@ -101,8 +103,7 @@ class GRU(Recurrent):
         bidirectional: bool = False,
     ) -> None:
         super().__init__(input_size, hidden_size, num_layers, bidirectional)
-        if reset not in ("after", "before"):
-            raise ValueError(f'`reset` is {reset!r}; it is "after" or "before"')
+        checks.one_of("reset", reset, "after", "before")
         self.reset: Reset = reset
 
     def walk(

@@ -29,6 +29,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 Norm = Literal["spectral", "frobenius"]
 
 
@@ -52,11 +54,12 @@ def state_jacobian_norms(
     Raises:
         ValueError: if ``x`` is not (1, T, D), a lag is outside 0 … T - 1, or ``norm`` is unknown.
     """
-    if norm not in ("spectral", "frobenius"):
-        raise ValueError(f'`norm` is {norm!r}; it is "spectral" or "frobenius"')
+    checks.one_of("norm", norm, "spectral", "frobenius")
+    checks.floating("x", x)
     if x.ndim != 3 or x.shape[0] != 1 or x.shape[1] == 0:
         raise ValueError(f"`x` has shape {tuple(x.shape)}; it is one sequence, (1, T, D) with T ≥ 1")
     T = x.shape[1]
+    checks.whole(0, **{f"lags[{n}]": lag for n, lag in enumerate(lags)})
     if outside := [k for k in lags if not 0 <= k < T]:
         raise ValueError(f"`lags` holds {outside}; for a sequence of {T} they go from 0 to {T - 1}")
     with torch.no_grad():
@@ -87,8 +90,8 @@ def set_spectral_radius(weight: Tensor, radius: float) -> Tensor:
     """
     if weight.ndim != 2 or weight.shape[0] != weight.shape[1]:
         raise ValueError(f"`weight` has shape {tuple(weight.shape)}; it is square, (H, H)")
-    if radius < 0:
-        raise ValueError(f"`radius` is {radius}; it is not negative")
+    checks.floating("weight", weight)
+    checks.number("radius", radius, 0 <= radius < torch.inf, "finite and not negative")
     now = float(torch.linalg.eigvals(weight.double()).abs().max())
     if now == 0:
         raise ValueError("`weight` has spectral radius 0, which no factor changes")

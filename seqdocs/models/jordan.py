@@ -30,6 +30,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
+
 Method = Literal["loop", "hoisted"]
 
 
@@ -48,11 +50,8 @@ class Jordan(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, output_size: int, decay: float = 0.0) -> None:
         super().__init__()
-        if min(input_size, hidden_size, output_size) < 1:
-            sizes = f"input {input_size}, hidden {hidden_size}, output {output_size}"
-            raise ValueError(f"the sizes are {sizes}; each is at least 1")
-        if not 0 <= decay < 1:
-            raise ValueError(f"`decay` is {decay}; it is at least 0 and below 1")
+        checks.whole(1, input_size=input_size, hidden_size=hidden_size, output_size=output_size)
+        checks.number("decay", decay, 0 <= decay < 1, "at least 0 and below 1")
         self.input_size, self.output_size, self.decay = input_size, output_size, decay
         self.input = nn.Linear(input_size, hidden_size)
         self.context = nn.Linear(output_size, hidden_size, bias=False)
@@ -74,17 +73,10 @@ class Jordan(nn.Module):
         Raises:
             ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         """
-        if method not in ("loop", "hoisted"):
-            raise ValueError(f'`method` is {method!r}; it is "loop" or "hoisted"')
-        if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {self.input_size})")
-        if x.dtype != self.input.weight.dtype:
-            dtype = self.input.weight.dtype
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {dtype}; convert one of them")
-        shape = (x.shape[0], self.output_size)
-        s = x.new_zeros(shape) if state is None else state
-        if s.shape != shape:
-            raise ValueError(f"`state` has shape {tuple(s.shape)}; it is (B, O) = {shape}")
+        checks.one_of("method", method, "loop", "hoisted")
+        checks.sequence("x", x, self.input_size, self.input.weight)
+        shape = (len(x), self.output_size)
+        s = checks.begin(state, "(B, O)", shape, x)
         from_inputs = (self.input(x_t) for x_t in x.unbind(1))
         if method == "hoisted":
             from_inputs = (from_input for from_input in self.input(x).unbind(1))

@@ -30,6 +30,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 @dataclass
 class KVCache:
@@ -47,14 +49,17 @@ class KVCache:
     length: int = 0
     filler: Tensor | None = None
 
+    def __post_init__(self) -> None:
+        _check_rooms(self.keys, self.values)
+
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Store (B, m, T, d) more keys and values; return all of them so far, as views.
 
         Raises:
-            ValueError: if they do not fit, in batch, heads, width or capacity.
+            ValueError: if they do not fit, in batch, heads, width, dtype, device or capacity.
         """
+        _check(k, v, self.keys)
         end = self.length + k.shape[2]
-        _check(k, self.keys)
         capacity = self.keys.shape[2]
         if end > capacity:
             raise ValueError(
@@ -84,6 +89,10 @@ class WindowCache:
     length: int = 0
     filler: Tensor | None = None
 
+    def __post_init__(self) -> None:
+        checks.whole(1, window=self.window)
+        _check_rooms(self.keys, self.values)
+
     @classmethod
     def empty(cls, like: Tensor, shape: tuple[int, int, int], window: int) -> Self:
         """Nothing read yet; ``shape`` is (B, m, d), dtype and device those of ``like``."""
@@ -94,9 +103,9 @@ class WindowCache:
         """Read (B, m, T, d) more keys and values; return what was kept and these, and keep the last.
 
         Raises:
-            ValueError: if they do not fit, in batch, heads or width.
+            ValueError: if they do not fit, in batch, heads, width, dtype or device.
         """
-        _check(k, self.keys)
+        _check(k, v, self.keys)
         self.length += k.shape[2]
         k, v = torch.cat((self.keys, k), 2), torch.cat((self.values, v), 2)
         first = max(0, k.shape[2] - (self.window - 1))
@@ -108,9 +117,18 @@ class WindowCache:
 Cache = KVCache | WindowCache
 
 
-def _check(k: Tensor, kept: Tensor) -> None:
+def _check_rooms(keys: Tensor, values: Tensor) -> None:
+    checks.dimensions("keys", keys, "(B, m, T, d)")
+    checks.shape("values", values, "that of `keys`", keys.shape)
+    checks.alike("values", values, keys, "`keys` are")
+
+
+def _check(k: Tensor, v: Tensor, kept: Tensor) -> None:
     B, m, _, d = kept.shape
-    if (k.shape[0], k.shape[1], k.shape[3]) != (B, m, d):
+    if k.ndim != 4 or (k.shape[0], k.shape[1], k.shape[3]) != (B, m, d):
         raise ValueError(
             f"keys have shape {tuple(k.shape)}; this cache holds (B, m, T, d) = ({B}, {m}, T, {d})"
         )
+    checks.shape("v", v, "that of `k`", k.shape)
+    checks.alike("k", k, kept, "the cache is")
+    checks.alike("v", v, kept, "the cache is")

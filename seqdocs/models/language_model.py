@@ -34,6 +34,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.models import language_model_lean as lean
 from seqdocs.models.attention import CausalSelfAttention, Distance
 from seqdocs.models.kv_cache import Cache
@@ -80,7 +81,8 @@ class CausalLM(nn.Module):
         window: how many positions a position sees in one block; all before it if omitted.
 
     Raises:
-        ValueError: if numbers of heads do not divide, or ``positions`` or ``norm`` is unknown.
+        ValueError: if a size is not positive, numbers of heads do not divide, or ``positions`` or ``norm`` is
+            unknown.
     """
 
     def __init__(
@@ -99,6 +101,7 @@ class CausalLM(nn.Module):
     ) -> None:
         super().__init__()
         _check_options(positions, norm)
+        checks.whole(1, vocabulary=vocabulary, context=context, width=width, layers=layers)
         make_norm, distance = NORMS[norm], IN_ATTENTION.get(positions, "none")
         self.context = context
         self.tokens = nn.Embedding(vocabulary, width)
@@ -127,7 +130,7 @@ class CausalLM(nn.Module):
             (B, T, V).
 
         Raises:
-            ValueError: if ``tokens`` is not integers of shape (B, T), or longer than the context.
+            ValueError: if ``tokens`` is not integers of shape (B, T) below V, or longer than the context.
         """
         logits: Tensor = self.head(self._hidden(tokens, None))
         return logits
@@ -157,7 +160,7 @@ class CausalLM(nn.Module):
             ValueError: as :meth:`forward`; also if a prompt is empty or does not fit ``capacity``, or
                 ``method`` is unknown.
         """
-        _check_method(method)
+        checks.one_of("method", method, *get_args(Method))
         _check_prompt(tokens, lengths)
         capacity = self.context if capacity is None else capacity
         cache = self.new_cache(len(tokens), capacity)
@@ -181,13 +184,13 @@ class CausalLM(nn.Module):
             The logits after it, (B, V).
 
         Raises:
-            ValueError: if ``token`` is not (B,), the cache is full, or ``method`` is unknown.
+            ValueError: if ``token`` is not (B,) integers below V, the cache is full or another model's, or
+                ``method`` is unknown.
         """
-        _check_method(method)
-        if token.ndim != 1:
-            raise ValueError(
-                f"`token` has shape {tuple(token.shape)}; it is (B,), one token for each sequence"
-            )
+        checks.one_of("method", method, *get_args(Method))
+        checks.tokens("token", token, "(B,)")
+        if len(cache) != len(self.blocks):
+            raise ValueError(f"`cache` holds {len(cache)} layers; the model has {len(self.blocks)}")
         if method == "lean" and lean.fits(self, token, cache):
             return lean.Reader(self, cache).decode(token)
         return self._last_logits(token[:, None], cache)
@@ -209,7 +212,8 @@ class CausalLM(nn.Module):
         """
         _check_prompt(prompt)
         T = prompt.shape[1]
-        if new_tokens < 0 or T + new_tokens > self.context + 1:
+        checks.whole(0, new_tokens=new_tokens)
+        if T + new_tokens > self.context + 1:
             room = max(0, self.context + 1 - T)
             raise ValueError(
                 f"`new_tokens` is {new_tokens}; after a prompt of {T} there is room for {room} at most"
@@ -241,15 +245,12 @@ class CausalLM(nn.Module):
         return logits
 
     def _hidden(self, tokens: Tensor, cache: list[Cache] | None) -> Tensor:
-        if tokens.ndim != 2 or tokens.is_floating_point():
-            raise ValueError(
-                f"`tokens` is {tokens.dtype} of shape {tuple(tokens.shape)}; it is integers, (B, T)"
-            )
+        checks.tokens("tokens", tokens)
         start = cache[0].length if cache else 0
         end = start + tokens.shape[1]
         if end > self.context:
             raise ValueError(f"`tokens` would reach position {end}; the context is {self.context} positions")
-        x = self.tokens(tokens)
+        x = checks.looked_up("tokens", tokens, self.tokens.weight)
         if self.positions is not None:
             x = self.positions(x, start, cache[0].filler if cache else None)
         for i, block in enumerate(self.each_block()):
@@ -260,11 +261,6 @@ class CausalLM(nn.Module):
     def each_block(self) -> list[Block]:
         """The blocks, from the first on."""
         return [block for block in self.blocks if isinstance(block, Block)]  # typed, which ModuleList is not
-
-
-def _check_method(method: str) -> None:
-    if method not in get_args(Method):
-        raise ValueError(f'`method` is {method!r}; it is "blocks" or "lean"')
 
 
 def _check_prompt(tokens: Tensor, lengths: Tensor | None = None) -> None:

@@ -42,6 +42,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.kv_cache import Cache, KVCache
 from seqdocs.models.lean import product
 from seqdocs.models.normalisation import LayerNorm, RMSNorm
@@ -73,7 +74,7 @@ def fits(model: CausalLM, tokens: Tensor, cache: Sequence[Cache]) -> bool:
 class Reader:
     """A model that reads into one cache, its weights looked up once: they must stay the tensors they are.
 
-    It checks nothing; :func:`fits` does.
+    It checks that tokens are in the vocabulary; :func:`fits` does the rest.
 
     Args:
         model: learned positions or none, no window.
@@ -91,7 +92,7 @@ class Reader:
     @torch.no_grad()
     def prefill(self, tokens: Tensor) -> Tensor:
         """Logits after the last token of each prompt, (B, T) to (B, V); fills the empty cache."""
-        x = F.embedding(tokens, self._tokens)
+        x = checks.looked_up("tokens", tokens, self._tokens)
         if self._positions is not None:
             x = x + self._positions[: tokens.shape[1]]
         *others, last = self._layers
@@ -102,7 +103,7 @@ class Reader:
     @torch.no_grad()
     def decode(self, token: Tensor) -> Tensor:
         """Logits after one more token of each sequence, (B,) to (B, V); the cache grows by one, in place."""
-        x = F.embedding(token, self._tokens)
+        x = checks.looked_up("token", token, self._tokens)
         if self._positions is not None:
             x = x + self._positions[self._cache.length]
         for layer in self._layers:

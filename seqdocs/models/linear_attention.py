@@ -31,11 +31,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.gated_linear_attention import LinearMethod, gated_linear_attention
 
 
 def features(x: Tensor) -> Tensor:
-    """φ(x) = x + 1 above zero and exp(x) below; positive."""
+    """φ(x) = x + 1 above zero and exp(x) below; positive.
+
+    Raises:
+        ValueError: if ``x`` is not floating point.
+    """
+    checks.floating("x", x)
     return F.elu(x) + 1
 
 
@@ -58,8 +64,9 @@ def linear_attention(
     Raises:
         ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
     """
-    if v.ndim != 4:
-        raise ValueError(f"`v` has shape {tuple(v.shape)}; it is (B, n, T, V)")
+    checks.dimensions("v", v, "(B, n, T, V)")
+    checks.floating("q", q)
+    checks.alike("k", k, q, "`q` is")
     V = v.shape[3]
     if state is not None and state.shape[-1] != V + 1:
         raise ValueError(f"`state` has shape {tuple(state.shape)}; it is (B, n, K, V + 1), here with V = {V}")

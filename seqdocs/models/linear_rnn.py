@@ -32,6 +32,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.scan import Method, scan
 
 SHORTEST, LONGEST = 1.0, 1000.0  # half-lives of the fresh states, in steps
@@ -52,10 +53,7 @@ class LinearRNN(nn.Module):
     def __init__(self, input_size: int, state_size: int, output_size: int | None = None) -> None:
         super().__init__()
         output_size = input_size if output_size is None else output_size
-        if min(input_size, state_size, output_size) < 1:
-            raise ValueError(
-                f"the sizes are {input_size}, {state_size} and {output_size}; each is at least 1"
-            )
+        checks.whole(1, input_size=input_size, state_size=state_size, output_size=output_size)
         half_lives = torch.logspace(math.log10(SHORTEST), math.log10(LONGEST), state_size)
         self.log_rate = nn.Parameter((math.log(2) / half_lives).log())
         self.W_in = nn.Parameter(torch.randn(state_size, input_size) / input_size**0.5)
@@ -82,16 +80,8 @@ class LinearRNN(nn.Module):
             ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         """
         N, D = self.W_in.shape
-        if x.ndim != 3 or x.shape[2] != D:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {D})")
-        if x.dtype != self.W_in.dtype:
-            raise ValueError(
-                f"`x` is {x.dtype} but the parameters are {self.W_in.dtype}; convert one of them"
-            )
-        if state is None:
-            state = x.new_zeros(x.shape[0], N)
-        elif state.shape != (x.shape[0], N):
-            raise ValueError(f"`state` has shape {tuple(state.shape)}; it is (B, N) = ({x.shape[0]}, {N})")
+        checks.sequence("x", x, D, self.W_in)
+        state = checks.begin(state, "(B, N)", (len(x), N), x)
         driven = x @ self.W_in.mT  # (B, T, N)
         h = scan(self.decay().expand_as(driven), driven, state, method=method)
         return h @ self.W_out.mT, h[:, -1] if x.shape[1] else state

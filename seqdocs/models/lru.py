@@ -33,6 +33,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.scan import Method, scan
 
 
@@ -61,10 +62,7 @@ class LRU(nn.Module):
     ) -> None:
         super().__init__()
         output_size = input_size if output_size is None else output_size
-        if min(input_size, state_size, output_size) < 1:
-            raise ValueError(
-                f"the sizes are {input_size}, {state_size} and {output_size}; each is at least 1"
-            )
+        checks.whole(1, input_size=input_size, state_size=state_size, output_size=output_size)
         inner, outer = ring
         if not (0 <= inner < outer < 1 and max_phase > 0):
             raise ValueError(
@@ -110,13 +108,11 @@ class LRU(nn.Module):
     def _checked(self, x: Tensor, state: Tensor | None, dtype: torch.dtype) -> Tensor:
         """The state to begin with, having refused what does not fit."""
         N, D, _ = self.W_in.shape
-        if x.ndim != 3 or x.shape[2] != D:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {D})")
-        if x.dtype != self.nu.dtype:
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {self.nu.dtype}; convert one of them")
+        checks.sequence("x", x, D, self.nu)
         if state is None:
             return x.new_zeros(len(x), N, dtype=dtype)
         if state.shape != (len(x), N) or state.dtype != dtype:
             got = f"`state` is {state.dtype} of shape {tuple(state.shape)}"
             raise ValueError(f"{got}; it is {dtype}, (B, N) = {(len(x), N)}")
+        checks.together("state", state, x, "`x` is")
         return state

@@ -26,12 +26,14 @@ Sources: Hochreiter & Schmidhuber, "Long short-term memory", Neural Computation 
 Sutskever, "An empirical exploration of recurrent network architectures", ICML 2015 (its bias).
 """
 
+import math
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.lstm_lean import lstm_walk
 from seqdocs.models.packed import Lengths
 from seqdocs.models.recurrent import Method, Recurrent, States, Weights, check_step, walk_through
@@ -51,12 +53,13 @@ def lstm_step(x: Tensor, h: Tensor, c: Tensor, weights: Weights) -> tuple[Tensor
         Output and cell after, both (B, H).
 
     Raises:
-        ValueError: if shapes do not fit.
+        ValueError: if shapes, dtypes or devices do not fit.
     """
     check_step(4, x, h, weights)
     W_ih, W_hh, b_ih, b_hh = weights
     if c.shape != h.shape:
         raise ValueError(f"`c` has shape {tuple(c.shape)} and `h` {tuple(h.shape)}; both are (B, H)")
+    checks.alike("c", c, h, "`h` is")
     return _update(F.linear(x, W_ih, b_ih), h, c, W_hh, b_hh)
 
 
@@ -133,10 +136,17 @@ def set_forget_bias(lstm: LSTM | nn.LSTM, bias: float) -> None:
     """Set the forget gate's bias in every layer: ``bias`` in b_ih and zero in b_hh, since the two are added.
 
     Args:
-        lstm: ours or torch's; changed in place.
+        lstm: ours or torch's; changed in place, in both directions if it has two.
         bias: 0 leaves the gate half open, 1 is the usual choice, σ(3) = 0.95.
+
+    Raises:
+        ValueError: if the rows of ``lstm`` are not i, f, g, o, or ``bias`` is not finite.
     """
+    if not isinstance(lstm, LSTM | nn.LSTM) or getattr(lstm, "gates", 4) != 4:  # 1997's has three
+        raise ValueError(f"`lstm` is a {type(lstm).__name__}; it is an LSTM that has a forget gate")
+    checks.number("bias", bias, math.isfinite(bias), "finite")
     H = lstm.hidden_size
     for layer in range(lstm.num_layers):
-        lstm.get_parameter(f"bias_ih_l{layer}")[H : 2 * H] = bias
-        lstm.get_parameter(f"bias_hh_l{layer}")[H : 2 * H] = 0.0
+        for direction in ("", "_reverse") if lstm.bidirectional else ("",):
+            lstm.get_parameter(f"bias_ih_l{layer}{direction}")[H : 2 * H] = bias
+            lstm.get_parameter(f"bias_hh_l{layer}{direction}")[H : 2 * H] = 0.0

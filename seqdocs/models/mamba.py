@@ -35,6 +35,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.causal_convolution import causal_convolution
 from seqdocs.models.selective_scan import SelectiveMethod, selective_scan
 
@@ -66,10 +67,9 @@ class Mamba(nn.Module):
         rank: int | None = None,
     ) -> None:
         super().__init__()
+        checks.whole(1, width=width, state_size=state_size, kernel_size=kernel_size, expand=expand)
         rank = math.ceil(width / 16) if rank is None else rank
-        if min(width, state_size, kernel_size, expand, rank) < 1:
-            sizes = f"{width}, {state_size}, {kernel_size}, {expand} and {rank}"
-            raise ValueError(f"the sizes are {sizes}; each is at least 1")
+        checks.whole(1, rank=rank)
         inner = expand * width
         self.sizes = (rank, state_size, state_size)  # what W_x computes: r, B, C
         self.in_proj = nn.Linear(width, 2 * inner, bias=False)
@@ -111,14 +111,7 @@ class Mamba(nn.Module):
     def _checked(self, x: Tensor, state: MambaState | None) -> MambaState:
         """The state to begin with, having refused what does not fit."""
         width, (E, N) = self.in_proj.in_features, self.A_log.shape
-        if x.ndim != 3 or x.shape[2] != width:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {width})")
-        if x.dtype != self.D.dtype:
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {self.D.dtype}; convert one of them")
+        checks.sequence("x", x, width, self.D)
         shapes = (len(x), self.conv1d.kernel_size[0] - 1, E), (len(x), E, N)
-        if state is None:
-            return x.new_zeros(shapes[0]), x.new_zeros(shapes[1])
-        got = tuple(tuple(part.shape) for part in state)
-        if got != shapes:
-            raise ValueError(f"`state` has shapes {got}; they are (B, k - 1, E) and (B, E, N) = {shapes}")
-        return state
+        window, h = checks.begin_all(state, "(B, k - 1, E) and (B, E, N)", shapes, x)
+        return window, h

@@ -31,6 +31,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 Side = Literal["right", "left"]
 
 
@@ -69,8 +71,7 @@ def sliding_window(
     Raises:
         ValueError: if the window is empty, or there are more queries than keys.
     """
-    if window < 1:
-        raise ValueError(f"`window` is {window}; it is at least 1, the query's own position")
+    checks.whole(1, window=window)
     S = _keys(T, S)
     return causal(T, S, device=device).triu(S - T - window + 1)
 
@@ -89,8 +90,8 @@ def padding(lengths: Tensor, S: int, side: Side = "right") -> Tensor:
     Raises:
         ValueError: if lengths are not such integers, or ``side`` is unknown.
     """
-    if side not in ("right", "left"):
-        raise ValueError(f'`side` is {side!r}; it is "right" or "left"')
+    checks.one_of("side", side, "right", "left")
+    checks.whole(0, S=S)
     if lengths.ndim != 1 or lengths.is_floating_point() or lengths.dtype == torch.bool:
         raise ValueError(
             f"`lengths` is {lengths.dtype} of shape {tuple(lengths.shape)}; it is integers, (B,)"
@@ -114,7 +115,14 @@ def masked_softmax(scores: Tensor, seen: Tensor) -> Tensor:
 
     Returns:
         (…, S). Rows sum to one, or to zero where nothing is seen. Neither value nor gradient is ever nan.
+
+    Raises:
+        ValueError: if ``seen`` is not that, or ``scores`` is not floating point.
     """
+    checks.floating("scores", scores)
+    checks.boolean("seen", seen)
+    checks.broadcasts("seen", seen, "the shape of `scores`", scores.shape)
+    checks.together("seen", seen, scores, "`scores` is")
     # The lowest number, not -inf: a row that sees nothing, zeroed afterwards, has no nan even on the way.
     lowest = torch.finfo(scores.dtype).min
     return scores.masked_fill(~seen, lowest).softmax(-1).masked_fill(~seen, 0)
@@ -122,6 +130,7 @@ def masked_softmax(scores: Tensor, seen: Tensor) -> Tensor:
 
 def _keys(T: int, S: int | None) -> int:
     S = T if S is None else S
+    checks.whole(0, T=T, S=S)
     if S < T:
         raise ValueError(f"`T` is {T} and `S` is {S}; queries are the last positions, so S is at least T")
     return S

@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from seqdocs import checks
+
 
 def weight_bytes(model: nn.Module) -> int:
     """Bytes of all parameters and buffers; what is tied (shared) counts once.
@@ -51,9 +53,8 @@ def cache_bytes(
 
     Source: Shazeer 2019, section 2.4, https://arxiv.org/abs/1911.02150 (what incremental decoding keeps).
     """
-    counts = (sequences, positions, layers, key_value_heads, head_width, element_size)
-    if min(counts) < 0:
-        raise ValueError(f"a count of {min(counts)} was given; a cache has at least 0 of everything")
+    checks.whole(0, sequences=sequences, positions=positions, layers=layers)
+    checks.whole(0, key_value_heads=key_value_heads, head_width=head_width, element_size=element_size)
     return 2 * sequences * positions * layers * key_value_heads * head_width * element_size
 
 
@@ -71,11 +72,12 @@ def largest_context(
         whole positions; 0 if not even the weights fit.
 
     Raises:
-        ValueError: if a position would take no bytes.
+        ValueError: if a position would take no bytes, or a number is below 0.
 
     >>> largest_context(2000, 1000, layers=2, key_value_heads=1, head_width=8)
     7
     """
+    checks.whole(0, memory=memory, weights=weights)
     each = cache_bytes(
         1,
         1,

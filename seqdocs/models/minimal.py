@@ -34,6 +34,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.scan import Method, scan
 
 Candidate = Literal["linear", "positive"]
@@ -48,10 +49,8 @@ class _Minimal(nn.Module):
         self, input_size: int, hidden_size: int, *, bias: bool = True, candidate: Candidate = "linear"
     ) -> None:
         super().__init__()
-        if min(input_size, hidden_size) < 1:
-            raise ValueError(f"the sizes are {input_size} and {hidden_size}; each is at least 1")
-        if candidate not in ("linear", "positive"):
-            raise ValueError(f'`candidate` is {candidate!r}; it is "linear" or "positive"')
+        checks.whole(1, input_size=input_size, hidden_size=hidden_size)
+        checks.one_of("candidate", candidate, "linear", "positive")
         self.input_size, self.hidden_size, self.candidate = input_size, hidden_size, candidate
         self.linear = nn.Linear(input_size, self.rows * hidden_size, bias=bias)
 
@@ -81,17 +80,8 @@ class _Minimal(nn.Module):
         Raises:
             ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         """
-        if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {self.input_size})")
-        if x.dtype != self.linear.weight.dtype:
-            raise ValueError(
-                f"`x` is {x.dtype} but the parameters are {self.linear.weight.dtype}; convert one of them"
-            )
-        shape = (x.shape[0], self.hidden_size)
-        if state is None:
-            state = x.new_zeros(shape)
-        elif state.shape != shape:
-            raise ValueError(f"`state` has shape {tuple(state.shape)}; it is (B, H) = {shape}")
+        checks.sequence("x", x, self.input_size, self.linear.weight)
+        state = checks.begin(state, "(B, H)", (len(x), self.hidden_size), x)
         h = scan(*self.coefficients(x), state, method=method)
         return h, h[:, -1] if x.shape[1] else state
 

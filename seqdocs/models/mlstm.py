@@ -45,6 +45,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 MLSTMMethod = Literal["loop", "parallel", "chunked"]
 MLSTMState = tuple[Tensor, Tensor, Tensor]  # C' (B, n, K, V), z' (B, n, K), m (B, n)
 CHUNK = 64
@@ -122,11 +124,10 @@ def _pairs(*leaves: Tensor, state: MLSTMState) -> tuple[Tensor, MLSTMState]:
 
 def _checked(method: str, state: MLSTMState | None, **leaves: Tensor) -> MLSTMState:
     """The state to begin with, having refused what does not fit."""
-    if method not in ("loop", "parallel", "chunked"):
-        raise ValueError(f'`method` is {method!r}; it is "loop", "parallel" or "chunked"')
+    checks.one_of("method", method, "loop", "parallel", "chunked")
     q, v = leaves["q"], leaves["v"]
-    if q.ndim != 4:
-        raise ValueError(f"`q` has shape {tuple(q.shape)}; it is (B, n, T, K)")
+    checks.dimensions("q", q, "(B, n, T, K)")
+    checks.floating("q", q)
     B, n, T, K = q.shape
     if v.ndim != 4 or v.shape[:3] != q.shape[:3]:
         raise ValueError(f"`v` has shape {tuple(v.shape)}; for `q` of {tuple(q.shape)} it is (B, n, T, V)")
@@ -135,15 +136,9 @@ def _checked(method: str, state: MLSTMState | None, **leaves: Tensor) -> MLSTMSt
         ("log_input", "(B, n, T)", (B, n, T)),
         ("log_forget", "(B, n, T)", (B, n, T)),
     ):
-        if leaves[name].shape != shape:
-            raise ValueError(f"`{name}` has shape {tuple(leaves[name].shape)}; it is {letters} = {shape}")
+        checks.shape(name, leaves[name], letters, shape)
     for name, x in leaves.items():
-        if x.dtype != q.dtype:
-            raise ValueError(f"`{name}` is {x.dtype} but `q` is {q.dtype}; they must agree")
+        checks.alike(name, x, q, "`q` is")
     shapes = (B, n, K, v.shape[3]), (B, n, K), (B, n)
-    if state is None:
-        return q.new_zeros(shapes[0]), q.new_zeros(shapes[1]), q.new_zeros(shapes[2])
-    got = tuple(tuple(part.shape) for part in state)
-    if got != shapes:
-        raise ValueError(f"`state` has shapes {got}; they are (B, n, K, V), (B, n, K) and (B, n) = {shapes}")
-    return state
+    C, z, m = checks.begin_all(state, "(B, n, K, V), (B, n, K) and (B, n)", shapes, q, "`q` is")
+    return C, z, m

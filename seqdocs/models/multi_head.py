@@ -34,6 +34,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.scaled_dot_product import Method, attention
 
 
@@ -54,10 +55,12 @@ class MultiHeadAttention(nn.Module):
 
     def __init__(self, width: int, heads: int, key_value_heads: int | None = None, bias: bool = True) -> None:
         super().__init__()
-        if heads < 1 or width % heads:
+        checks.whole(1, width=width, heads=heads)
+        if width % heads:
             raise ValueError(f"`width` is {width} and `heads` is {heads}; heads must divide width")
         shared = heads if key_value_heads is None else key_value_heads
-        if shared < 1 or heads % shared:
+        checks.whole(1, key_value_heads=shared)
+        if heads % shared:
             raise ValueError(
                 f"`heads` is {heads} and `key_value_heads` is {shared}; the second must divide the first"
             )
@@ -99,14 +102,14 @@ class MultiHeadAttention(nn.Module):
 
     def project(self, x: Tensor, memory: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
         """Queries of ``x``, (B, n, T, d), and keys and values of ``memory``, (B, m, S, d) each."""
-        self._check("x", x)
+        checks.sequence("x", x, self.out_proj.out_features, self.in_proj_weight)
         W, b = self.in_proj_weight, self.in_proj_bias
         D, d = W.shape[1], W.shape[1] // self.heads
         sizes = [D, self.key_value_heads * d, self.key_value_heads * d]
         if memory is None:  # one product for all three
             parts = torch.split(F.linear(x, W, b), sizes, dim=-1)
         else:
-            self._check("memory", memory)
+            checks.sequence("memory", memory, D, W)
             if len(memory) != len(x):
                 raise ValueError(f"`memory` has {len(memory)} sequences and `x` {len(x)}; both have B")
             asked = F.linear(x, W[:D], None if b is None else b[:D])
@@ -119,10 +122,3 @@ class MultiHeadAttention(nn.Module):
         """The heads' outputs, (B, n, T, d), side by side and mixed, (B, T, D)."""
         joined: Tensor = self.out_proj(o.transpose(1, 2).flatten(2))
         return joined
-
-    def _check(self, name: str, x: Tensor) -> None:
-        D, dtype = self.in_proj_weight.shape[1], self.in_proj_weight.dtype
-        if x.ndim != 3 or x.shape[2] != D:
-            raise ValueError(f"`{name}` has shape {tuple(x.shape)}; it is (B, T, {D})")
-        if x.dtype != dtype:
-            raise ValueError(f"`{name}` is {x.dtype} but the parameters are {dtype}; convert one of them")

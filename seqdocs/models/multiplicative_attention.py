@@ -32,6 +32,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.models.additive_attention import PairMethod, additive_scores, check_pairs, read
 
 Score = Literal["dot", "general", "concat"]
@@ -58,8 +59,9 @@ def multiplicative_scores(
     Q, K = q.shape[2], k.shape[2]
     if W is None and Q != K:
         raise ValueError(f"queries have width {Q} and keys {K}; a plain dot product needs the same width")
-    if W is not None and W.shape != (Q, K):
-        raise ValueError(f"`W` has shape {tuple(W.shape)}; it is (Q, K) = ({Q}, {K})")
+    if W is not None:
+        checks.shape("W", W, "(Q, K)", (Q, K))
+        checks.alike("W", W, q, "`q` is")
     if method == "loop" and q.shape[1] and k.shape[1]:
         keys = [k_s if W is None else k_s @ W.mT for k_s in k.unbind(1)]
         rows = [torch.stack([(q_t * k_s).sum(-1) for k_s in keys], -1) for q_t in q.unbind(1)]
@@ -82,8 +84,8 @@ class MultiplicativeAttention(nn.Module):
 
     def __init__(self, score: Score, query_size: int, key_size: int, hidden_size: int | None = None) -> None:
         super().__init__()
-        if score not in ("dot", "general", "concat"):
-            raise ValueError(f'`score` is {score!r}; it is "dot", "general" or "concat"')
+        checks.one_of("score", score, "dot", "general", "concat")
+        checks.whole(1, query_size=query_size, key_size=key_size)
         if score == "dot" and query_size != key_size:
             raise ValueError(
                 f"queries have width {query_size} and keys {key_size}; "
@@ -91,6 +93,8 @@ class MultiplicativeAttention(nn.Module):
             )
         if (score == "concat") != (hidden_size is not None):
             raise ValueError(f'`hidden_size` is {hidden_size}; "concat" needs one, and it alone')
+        if hidden_size is not None:
+            checks.whole(1, hidden_size=hidden_size)
         self.score: Score = score
         self.query_size = query_size
         if score == "general":

@@ -29,6 +29,8 @@ from typing import Self
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 class NGram:
     """Counts of token sequences up to a length, and the predictions that follow from them.
@@ -43,10 +45,8 @@ class NGram:
     """
 
     def __init__(self, order: int, vocabulary: int, strength: float = 5.0) -> None:
-        if min(order, vocabulary) < 1:
-            raise ValueError(f"`order` is {order} and `vocabulary` {vocabulary}; each is at least 1")
-        if not strength > 0:
-            raise ValueError(f"`strength` is {strength}; it is above zero")
+        checks.whole(1, order=order, vocabulary=vocabulary)
+        checks.number("strength", strength, strength > 0, "above zero")
         if vocabulary**order >= 2**63:
             raise ValueError(f"`order` {order} of {vocabulary} tokens has more sequences than 63 bits number")
         self.order, self.vocabulary, self.strength = order, vocabulary, strength
@@ -102,5 +102,4 @@ class NGram:
         if tokens.ndim != 1 or tokens.dtype != torch.long:
             raise ValueError(f"`tokens` is {tokens.dtype} of shape {tuple(tokens.shape)}; it is int64, (T,)")
         if len(tokens) and not 0 <= int(tokens.min()) <= int(tokens.max()) < self.vocabulary:
-            wrong = next(v for v in tokens.tolist() if not 0 <= v < self.vocabulary)
-            raise ValueError(f"`tokens` holds {wrong}; tokens are 0 … {self.vocabulary - 1}")
+            raise checks.unknown("tokens", tokens, self.vocabulary)

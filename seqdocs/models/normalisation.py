@@ -28,6 +28,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
+
 NormMethod = Literal["formula", "fused"]
 
 
@@ -69,6 +71,8 @@ class LayerNorm(nn.Module):
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
         super().__init__()
+        checks.whole(0, width=width)
+        checks.number("eps", eps, eps >= 0, "at least 0")
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(width))
         self.bias = nn.Parameter(torch.zeros(width))
@@ -83,6 +87,8 @@ class RMSNorm(nn.Module):
 
     def __init__(self, width: int, eps: float = 1e-5) -> None:
         super().__init__()
+        checks.whole(0, width=width)
+        checks.number("eps", eps, eps >= 0, "at least 0")
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(width))
 
@@ -92,15 +98,12 @@ class RMSNorm(nn.Module):
 
 
 def _check(x: Tensor, method: str, **parameters: Tensor) -> None:
-    if method not in ("formula", "fused"):
-        raise ValueError(f'`method` is {method!r}; it is "formula" or "fused"')
+    checks.one_of("method", method, "formula", "fused")
+    checks.floating("x", x)
     for name, parameter in parameters.items():
         if x.ndim == 0 or parameter.shape != x.shape[-1:]:
             raise ValueError(
                 f"`x` has shape {tuple(x.shape)} and `{name}` {tuple(parameter.shape)}; "
                 "they are (…, D) and (D,)"
             )
-        if parameter.dtype != x.dtype:
-            raise ValueError(
-                f"`x` is {x.dtype} but the parameters are {parameter.dtype}; convert one of them"
-            )
+        checks.alike("x", x, parameter)

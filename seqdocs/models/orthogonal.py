@@ -34,6 +34,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
+
 Method = Literal["loop", "hoisted"]
 
 
@@ -44,17 +46,24 @@ def rotation(A: Tensor) -> Tensor:
         A: (H, H); what stands above the diagonal is not looked at.
 
     Raises:
-        ValueError: if ``A`` is not square.
+        ValueError: if ``A`` is not square, or not floating point.
     """
     if A.ndim != 2 or A.shape[0] != A.shape[1]:
         raise ValueError(f"`A` has shape {tuple(A.shape)}; it is square, (H, H)")
+    checks.floating("A", A, real=False)
     lower = A.tril()
     Q: Tensor = torch.linalg.matrix_exp(lower - lower.mH)
     return Q
 
 
 def modrelu(z: Tensor, b: Tensor) -> Tensor:
-    """``sign(z) · max(|z| + b, 0)``, number by number; ``b`` broadcasts."""
+    """``sign(z) · max(|z| + b, 0)``, number by number; ``b`` broadcasts to ``z``.
+
+    Raises:
+        ValueError: if it does not, or the two differ in dtype or device.
+    """
+    checks.broadcasts("b", b, "z", z.shape)
+    checks.alike("b", b, z, "`z` is")
     return torch.sign(z) * torch.relu(z.abs() + b)
 
 
@@ -74,8 +83,7 @@ class OrthogonalRNN(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int) -> None:
         super().__init__()
-        if min(input_size, hidden_size) < 1:
-            raise ValueError(f"the sizes are {input_size} and {hidden_size}; each is at least 1")
+        checks.whole(1, input_size=input_size, hidden_size=hidden_size)
         self.input_size, self.hidden_size = input_size, hidden_size
         self.input = nn.Linear(input_size, hidden_size, bias=False)
         A = torch.zeros(hidden_size, hidden_size)
@@ -99,16 +107,10 @@ class OrthogonalRNN(nn.Module):
         Raises:
             ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
         """
-        if method not in ("loop", "hoisted"):
-            raise ValueError(f'`method` is {method!r}; it is "loop" or "hoisted"')
-        if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {self.input_size})")
-        if x.dtype != self.A.dtype:
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {self.A.dtype}; convert one of them")
-        shape = (x.shape[0], self.hidden_size)
-        h = x.new_zeros(shape) if state is None else state
-        if h.shape != shape:
-            raise ValueError(f"`state` has shape {tuple(h.shape)}; it is (B, H) = {shape}")
+        checks.one_of("method", method, "loop", "hoisted")
+        checks.sequence("x", x, self.input_size, self.A)
+        shape = (len(x), self.hidden_size)
+        h = checks.begin(state, "(B, H)", shape, x)
         Q = rotation(self.A)
         from_inputs = (self.input(x_t) for x_t in x.unbind(1))
         if method == "hoisted":

@@ -31,6 +31,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 Lengths = Tensor | Sequence[int]
 
 
@@ -57,8 +59,9 @@ def pack(x: Tensor, lengths: Lengths | None = None) -> Packed:
         lengths: of every sequence, (B,) whole numbers from 0 to T; all T if omitted.
 
     Raises:
-        ValueError: if ``lengths`` are not that.
+        ValueError: if ``x`` is not (B, T, D), or ``lengths`` are not that.
     """
+    checks.dimensions("x", x, "(B, T, D)")
     B, T, D = x.shape
     by_time = x.transpose(0, 1)
     if lengths is None:

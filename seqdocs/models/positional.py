@@ -28,8 +28,12 @@ positional encodings still learn positional information", Findings of EMNLP 2022
 https://arxiv.org/abs/2203.16634
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
+
+from seqdocs import checks
 
 
 def sinusoidal(T: int, D: int, start: int = 0, *, base: float = 10000.0) -> Tensor:
@@ -47,13 +51,19 @@ def sinusoidal(T: int, D: int, start: int = 0, *, base: float = 10000.0) -> Tens
     Raises:
         ValueError: if D is odd, or a number is negative.
     """
-    if D % 2 or min(T, D, start) < 0:
-        raise ValueError(f"`T` is {T}, `D` {D} and `start` {start}; none is negative, and D is even")
+    checks.whole(0, T=T, D=D, start=start)
     return sinusoids(torch.arange(start, start + T), D, base=base).to(torch.get_default_dtype())
 
 
 def sinusoids(positions: Tensor, D: int, *, base: float = 10000.0) -> Tensor:
-    """Rows of the table for any positions, (…) to (…, D) in float64."""
+    """Rows of the table for any positions, (…) to (…, D) in float64.
+
+    Raises:
+        ValueError: if D is odd or negative, or ``base`` is not above zero.
+    """
+    checks.whole(0, D=D)
+    checks.number("D", D, D % 2 == 0, "even: half are sines, half cosines")
+    checks.number("base", base, 0 < base < math.inf, "finite and above 0")
     i = torch.arange(D // 2, dtype=torch.float64, device=positions.device)
     angles = positions.unsqueeze(-1) * base ** (-2 * i / D)
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
@@ -69,7 +79,13 @@ def places(
         start: the first.
         filler: how many places each row begins with that hold no token, (B,); their position is 0.
         device: of the result.
+
+    Raises:
+        ValueError: if ``T`` or ``start`` is negative, or ``filler`` is not (B,) integers.
     """
+    checks.whole(0, T=T, start=start)
+    if filler is not None:
+        checks.tokens("filler", filler, "(B,)")
     counted = torch.arange(start, start + T, device=device)
     return counted if filler is None else (counted - filler[:, None]).clamp(min=0)
 
@@ -78,7 +94,13 @@ class SinusoidalPositions(nn.Module):
     """Adds :func:`sinusoidal` to tokens; nothing to learn, and no last position."""
 
     def forward(self, x: Tensor, start: int = 0, filler: Tensor | None = None) -> Tensor:
-        """(B, T, D) to (B, T, D): the first token is at ``start``; ``filler`` as in :func:`places`."""
+        """(B, T, D) to (B, T, D): the first token is at ``start``; ``filler`` as in :func:`places`.
+
+        Raises:
+            ValueError: if ``x`` is not (B, T, D), D even, ``start`` is negative, or ``filler`` does not fit.
+        """
+        checks.dimensions("x", x, "(B, T, D)")
+        _check_filler(filler, x)
         return x + sinusoids(places(x.shape[1], start, filler, x.device), x.shape[2]).to(x)
 
 
@@ -91,17 +113,28 @@ class LearnedPositions(nn.Embedding):
     """
 
     def __init__(self, context: int, width: int) -> None:
+        checks.whole(1, context=context, width=width)
         super().__init__(context, width)
 
     def forward(self, x: Tensor, start: int = 0, filler: Tensor | None = None) -> Tensor:
         """(B, T, D) to (B, T, D): the first token is at ``start``; ``filler`` as in :func:`places`.
 
         Raises:
-            ValueError: if the table ends before the tokens do.
+            ValueError: if ``x`` is not (B, T, D) and like the table, ``start`` is negative, ``filler`` does
+                not fit, or the table ends before the tokens do.
         """
+        checks.whole(0, start=start)
+        checks.sequence("x", x, self.embedding_dim, self.weight)
+        _check_filler(filler, x)
         end = start + x.shape[1]
         if end > self.num_embeddings:
             raise ValueError(f"`x` reaches position {end}; the table has {self.num_embeddings} positions")
         if filler is None:
             return x + self.weight[start:end]
         return x + super().forward(places(x.shape[1], start, filler, x.device))
+
+
+def _check_filler(filler: Tensor | None, x: Tensor) -> None:
+    if filler is not None:
+        checks.shape("filler", filler, "(B,)", (len(x),))
+        checks.together("filler", filler, x, "`x` is")

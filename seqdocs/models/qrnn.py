@@ -27,6 +27,7 @@ https://arxiv.org/abs/1611.01576
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.models.causal_convolution import causal_convolution
 from seqdocs.scan import Method, scan
 
@@ -47,10 +48,7 @@ class QRNN(nn.Module):
 
     def __init__(self, input_size: int, hidden_size: int, kernel_size: int = 2) -> None:
         super().__init__()
-        if min(input_size, hidden_size, kernel_size) < 1:
-            raise ValueError(
-                f"the sizes are {input_size}, {hidden_size} and {kernel_size}; each is at least 1"
-            )
+        checks.whole(1, input_size=input_size, hidden_size=hidden_size, kernel_size=kernel_size)
         self.conv = nn.Conv1d(input_size, 3 * hidden_size, kernel_size)
 
     def forward(
@@ -77,15 +75,8 @@ class QRNN(nn.Module):
 
     def _checked(self, x: Tensor, state: QRNNState | None) -> QRNNState:
         """The state to begin with, having refused what does not fit."""
-        D, H, dtype = self.conv.in_channels, self.conv.out_channels // 3, self.conv.weight.dtype
-        if x.ndim != 3 or x.shape[2] != D:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {D})")
-        if x.dtype != dtype:
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {dtype}; convert one of them")
+        D, H = self.conv.in_channels, self.conv.out_channels // 3
+        checks.sequence("x", x, D, self.conv.weight)
         shapes = (len(x), self.conv.kernel_size[0] - 1, D), (len(x), H)
-        if state is None:
-            return x.new_zeros(shapes[0]), x.new_zeros(shapes[1])
-        got = tuple(tuple(part.shape) for part in state)
-        if got != shapes:
-            raise ValueError(f"`state` has shapes {got}; they are (B, k - 1, D) and (B, H) = {shapes}")
-        return state
+        window, c = checks.begin_all(state, "(B, k - 1, D) and (B, H)", shapes, x)
+        return window, c

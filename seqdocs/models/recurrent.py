@@ -18,6 +18,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.models.bidirectional import both_ways
 from seqdocs.models.packed import Lengths, going_on, pack, reversal, unpack
 
@@ -48,11 +49,8 @@ class Recurrent(nn.Module):
         self, input_size: int, hidden_size: int, num_layers: int = 1, bidirectional: bool = False
     ) -> None:
         super().__init__()
-        for name, size, least in (
-            ("input_size", input_size, 0), ("hidden_size", hidden_size, 1), ("num_layers", num_layers, 1)
-        ):  # fmt: skip
-            if size < least:
-                raise ValueError(f"`{name}` is {size}; it is at least {least}")
+        checks.whole(0, input_size=input_size)
+        checks.whole(1, hidden_size=hidden_size, num_layers=num_layers)
         self.input_size, self.hidden_size, self.num_layers = input_size, hidden_size, num_layers
         self.bidirectional = bidirectional
         self.directions = ("", "_reverse") if bidirectional else ("",)
@@ -114,15 +112,9 @@ class Recurrent(nn.Module):
         return unpack(rows, packed), ended
 
     def check_input(self, x: Tensor, method: str) -> None:
-        """Raise ValueError unless ``x`` is (B, T, D) in the parameters' dtype and ``method`` is known."""
-        if method not in self.methods:
-            *most, last = (f'"{name}"' for name in self.methods)
-            raise ValueError(f"`method` is {method!r}; it is {', '.join(most)} or {last}")
-        if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {self.input_size})")
-        dtype = self.weight_hh_l0.dtype
-        if x.dtype != dtype:
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {dtype}; convert one of them")
+        """Raise ValueError unless ``x`` is (B, T, D), like the parameters, and ``method`` is known."""
+        checks.one_of("method", method, *self.methods)
+        checks.sequence("x", x, self.input_size, self.get_parameter("weight_hh_l0"))
 
     def check_state(self, name: str, state: Tensor | None, x: Tensor) -> Tensor:
         """The state before the first step, (L, B, H): zeros if None; ValueError if it does not fit."""
@@ -133,13 +125,14 @@ class Recurrent(nn.Module):
         if state.shape != shape:
             first = "2 num_layers" if self.bidirectional else "num_layers"
             raise ValueError(f"`{name}` has shape {tuple(state.shape)}; it is ({first}, B, H) = {shape}")
-        if state.dtype != x.dtype:
-            raise ValueError(f"`{name}` is {state.dtype} but `x` is {x.dtype}; convert one of them")
+        checks.alike(name, state, x, "`x` is")
         return state
 
 
 def check_step(gates: int, x: Tensor, h: Tensor, weights: Weights) -> None:
     """Raise ValueError unless x (B, D), h (B, H) and the weights of a layer fit one another."""
+    if len(weights) != 4:
+        raise ValueError(f"`weights` holds {len(weights)} tensors; it holds W_ih, W_hh, b_ih and b_hh")
     W_ih, W_hh = weights[:2]
     D, H = x.shape[-1], h.shape[-1]
     if x.ndim != 2 or h.ndim != 2 or x.shape[0] != h.shape[0]:
@@ -151,6 +144,8 @@ def check_step(gates: int, x: Tensor, h: Tensor, weights: Weights) -> None:
         raise ValueError(
             f"{got}; for x (B, {D}) and h (B, {H}) they are ({gates * H}, {D}) and ({gates * H}, {H})"
         )
+    checks.alike("x", x, W_ih, "`W_ih` is")
+    checks.alike("h", h, W_ih, "`W_ih` is")
 
 
 def walk_through(

@@ -33,9 +33,12 @@ Sources: Jaeger, "The 'echo state' approach to analysing and training recurrent 
 the Trade, 2012 (leak, ridge).
 """
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.models.jacobian import set_spectral_radius
 
 
@@ -63,11 +66,10 @@ class EchoState(nn.Module):
         input_scale: float = 1.0, density: float = 1.0, seed: int = 0,
     ) -> None:  # fmt: skip
         super().__init__()
-        if min(input_size, units) < 1:
-            raise ValueError(f"the sizes are {input_size} and {units}; each is at least 1")
-        for name, part in (("leak", leak), ("density", density)):
-            if not 0 < part <= 1:
-                raise ValueError(f"`{name}` is {part}; it is above 0 and at most 1")
+        checks.whole(1, input_size=input_size, units=units)
+        checks.number("leak", leak, 0 < leak <= 1, "above 0 and at most 1")
+        checks.number("density", density, 0 < density <= 1, "above 0 and at most 1")
+        checks.number("input_scale", input_scale, math.isfinite(input_scale), "finite")
         draw = torch.Generator().manual_seed(seed)
         W_in = input_scale * (2 * torch.rand(units, input_size, generator=draw) - 1)
         W = torch.randn(units, units, generator=draw)
@@ -89,14 +91,9 @@ class EchoState(nn.Module):
         Raises:
             ValueError: if shapes or dtypes do not fit.
         """
-        if x.ndim != 3 or x.shape[2] != self.input_size:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {self.input_size})")
-        if x.dtype != self.W.dtype:
-            raise ValueError(f"`x` is {x.dtype} but the reservoir is {self.W.dtype}; convert one of them")
-        shape = (x.shape[0], self.units)
-        h = x.new_zeros(shape) if state is None else state
-        if h.shape != shape:
-            raise ValueError(f"`state` has shape {tuple(h.shape)}; it is (B, H) = {shape}")
+        checks.sequence("x", x, self.input_size, self.W)
+        shape = (len(x), self.units)
+        h = checks.begin(state, "(B, H)", shape, x)
         outputs = []
         for from_input in (x @ self.W_in.mT).unbind(1):
             h = (1 - self.leak) * h + self.leak * torch.tanh(from_input + h @ self.W.mT)
@@ -129,8 +126,9 @@ def ridge_readout(h: Tensor, y: Tensor, strength: float) -> tuple[Tensor, Tensor
             f"`h` has shape {tuple(h.shape)} and `y` {tuple(y.shape)};"
             " they are (B, T, H) and (B, T, O) with at least one step"
         )
-    if not strength > 0:
-        raise ValueError(f"`strength` is {strength}; it is above zero")
+    checks.number("strength", strength, strength > 0, "above zero")
+    checks.floating("h", h)
+    checks.alike("y", y, h, "`h` is")
     rows, wanted = h.flatten(0, 1), y.flatten(0, 1)
     mean, mean_wanted = rows.mean(0), wanted.mean(0)
     rows, wanted = rows - mean, wanted - mean_wanted

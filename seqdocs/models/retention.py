@@ -31,6 +31,7 @@ Source: Sun et al., "Retentive network: a successor to Transformer for large lan
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.models.gated_linear_attention import LinearMethod, gated_linear_attention
 
 
@@ -40,8 +41,7 @@ def decay(heads: int) -> Tensor:
     Raises:
         ValueError: if ``heads`` is not positive.
     """
-    if heads < 1:
-        raise ValueError(f"`heads` is {heads}; it is at least 1")
+    checks.whole(1, heads=heads)
     return 1 - torch.exp2(-5 - torch.arange(heads, dtype=torch.float64))
 
 
@@ -63,8 +63,8 @@ def retention(
     Raises:
         ValueError: if shapes or dtypes do not fit, or ``method`` is unknown.
     """
-    if q.ndim != 4:
-        raise ValueError(f"`q` has shape {tuple(q.shape)}; it is (B, n, T, K)")
+    checks.dimensions("q", q, "(B, n, T, K)")
+    checks.floating("q", q)
     rates = decay(q.shape[1]).log().to(q)  # the logarithm before the rounding: γ is close to one
     scaled = q / max(q.shape[3], 1) ** 0.5
     return gated_linear_attention(scaled, k, v, rates[:, None, None], state, method=method)

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.packed import Lengths
 from seqdocs.models.recurrent import Method, Recurrent, States, Weights, check_step, walk_through
 from seqdocs.models.rnn_lean import rnn_walk
@@ -45,8 +46,9 @@ def rnn_step(x: Tensor, h: Tensor, weights: Weights, nonlinearity: Nonlinearity 
         The state after, (B, H).
 
     Raises:
-        ValueError: if shapes do not fit.
+        ValueError: if shapes, dtypes or devices do not fit, or ``nonlinearity`` is unknown.
     """
+    checks.one_of("nonlinearity", nonlinearity, "tanh", "relu")
     check_step(1, x, h, weights)
     W_ih, W_hh, b_ih, b_hh = weights
     return _update(F.linear(x, W_ih, b_ih), h, W_hh, b_hh, nonlinearity)
@@ -81,8 +83,7 @@ class RNN(Recurrent):
         bidirectional: bool = False,
     ) -> None:
         super().__init__(input_size, hidden_size, num_layers, bidirectional)
-        if nonlinearity not in ("tanh", "relu"):
-            raise ValueError(f'`nonlinearity` is {nonlinearity!r}; it is "tanh" or "relu"')
+        checks.one_of("nonlinearity", nonlinearity, "tanh", "relu")
         self.nonlinearity: Nonlinearity = nonlinearity
 
     def walk(

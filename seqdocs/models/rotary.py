@@ -30,6 +30,8 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 Layout = Literal["interleaved", "half"]
 
 
@@ -46,8 +48,9 @@ def rotary(x: Tensor, start: int = 0, *, base: float = 10000.0, layout: Layout =
         (…, T, d).
 
     Raises:
-        ValueError: if d is odd, or ``layout`` is unknown.
+        ValueError: if d is odd, ``x`` is not floating point, ``start`` is negative or ``layout`` is unknown.
     """
+    checks.whole(0, start=start)
     _check(x, layout)
     positions = torch.arange(start, start + x.shape[-2], device=x.device)
     cos, sin = rotary_angles(positions, x.shape[-1], base)
@@ -58,7 +61,13 @@ def rotary_angles(positions: Tensor, d: int, base: float = 10000.0) -> tuple[Ten
     """Cosine and sine of tθ_i, each (…, T, d/2) in float64, for positions t (…, T).
 
     At position 100,000 the angle itself in float32 would be some thousandths off.
+
+    Raises:
+        ValueError: if d is odd or negative, or ``base`` is not above zero.
     """
+    checks.whole(0, d=d)
+    checks.number("d", d, d % 2 == 0, "even, for pairs are turned")
+    checks.number("base", base, base > 0, "above 0")
     i = torch.arange(d // 2, dtype=torch.float64, device=positions.device)
     angles = positions.unsqueeze(-1) * base ** (-2 * i / d)
     return angles.cos(), angles.sin()
@@ -73,6 +82,8 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor, *, layout: Layout = "interleaved
             f"`cos` has shape {tuple(cos.shape)} and `sin` {tuple(sin.shape)}; for `x` of "
             f"{tuple(x.shape)} they are (…, T, {d // 2})"
         )
+    checks.alike("cos", cos, x, "`x` is")
+    checks.alike("sin", sin, x, "`x` is")
     if layout == "half":
         a, b = x.chunk(2, dim=-1)
         return torch.cat((a * cos - b * sin, a * sin + b * cos), dim=-1)
@@ -81,7 +92,7 @@ def rotate(x: Tensor, cos: Tensor, sin: Tensor, *, layout: Layout = "interleaved
 
 
 def _check(x: Tensor, layout: str) -> None:
-    if layout not in ("interleaved", "half"):
-        raise ValueError(f'`layout` is {layout!r}; it is "interleaved" or "half"')
+    checks.one_of("layout", layout, "interleaved", "half")
+    checks.floating("x", x)
     if x.ndim < 2 or x.shape[-1] % 2:
         raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (…, T, d) with d even, for pairs are turned")

@@ -28,6 +28,7 @@ Neural Computation 1(2), 1989, https://doi.org/10.1162/neco.1989.1.2.270
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.models.bptt import Gradients, LossGradient
 from seqdocs.models.recurrent import Weights, check_step
 
@@ -54,6 +55,7 @@ def rtrl_step(x: Tensor, h: Tensor, S: Tensor, weights: Weights) -> tuple[Tensor
     seen = torch.cat((x, h, h.new_ones(B, 1)), dim=1)  # (B, D + H + 1)
     if S.shape != (B, H, H * seen.shape[1]):
         raise ValueError(f"`S` has shape {tuple(S.shape)}; it is {(B, H, H * seen.shape[1])}")
+    checks.alike("S", S, h, "`h` is")
     own = torch.einsum("kl,bj->bklj", torch.eye(H).to(h), seen).flatten(2)  # ∂a/∂θ of this step
     h = torch.tanh(x @ W_ih.mT + b_ih + h @ W_hh.mT + b_hh)
     return h, (1 - h**2)[..., None] * (W_hh @ S + own)
@@ -73,8 +75,8 @@ def rtrl(x: Tensor, h0: Tensor, weights: Weights, loss_gradient: LossGradient) -
     Raises:
         ValueError: if shapes do not fit.
     """
-    if x.ndim != 3:
-        raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, D)")
+    checks.dimensions("x", x, "(B, T, D)")
+    check_step(1, x.new_zeros(len(x), x.shape[2]), h0, weights)  # also where there is no step
     (B, _, D), H = x.shape, h0.shape[-1]
     h, S = h0, h0.new_zeros(B, H, H * (D + H + 1))
     total = S.new_zeros(S.shape[2])

@@ -38,6 +38,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.scan import scan
 
 S4DMethod = Literal["loop", "parallel", "chunked", "convolution"]
@@ -58,8 +59,7 @@ class S4D(nn.Module):
 
     def __init__(self, channels: int, state_size: int = 32) -> None:
         super().__init__()
-        if min(channels, state_size) < 1:
-            raise ValueError(f"the sizes are {channels} and {state_size}; each is at least 1")
+        checks.whole(1, channels=channels, state_size=state_size)
         self.channels, self.state_size = channels, state_size
         spread = math.log(SHORTEST) + torch.rand(channels) * math.log(LONGEST / SHORTEST)
         self.log_step = nn.Parameter(spread)
@@ -76,6 +76,7 @@ class S4D(nn.Module):
 
     def kernel(self, T: int) -> Tensor:
         """K of the first T steps, (D, T), real."""
+        checks.whole(0, T=T)
         A, B = self.discrete()
         powers = A[..., None] ** torch.arange(T, device=A.device)
         return 2 * torch.einsum("dn,dnt->dt", self.weights() * B, powers).real
@@ -129,12 +130,8 @@ class S4D(nn.Module):
 
     def _checked(self, x: Tensor, state: Tensor | None, method: str) -> Tensor:
         """The state to begin with, having refused what does not fit."""
-        if method not in METHODS:
-            raise ValueError(f"`method` is {method!r}; it is one of {', '.join(METHODS)}")
-        if x.ndim != 3 or x.shape[2] != self.channels:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {self.channels})")
-        if x.dtype != self.D.dtype:
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {self.D.dtype}; convert one of them")
+        checks.one_of("method", method, *METHODS)
+        checks.sequence("x", x, self.channels, self.D)
         shape, dtype = (x.shape[0], self.channels, self.state_size), self.weights().dtype
         if state is None:
             return x.new_zeros(shape, dtype=dtype)
@@ -142,4 +139,5 @@ class S4D(nn.Module):
             raise ValueError(
                 f"`state` is {state.dtype} of shape {tuple(state.shape)}; it is {dtype}, (B, D, N) = {shape}"
             )
+        checks.together("state", state, x, "`x` is")
         return state

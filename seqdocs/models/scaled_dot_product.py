@@ -41,6 +41,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models import masks
 
 Method = Literal["loop", "matrix", "fused"]
@@ -147,8 +148,7 @@ def _visible(q: Tensor, k: Tensor, mask: Tensor | None, causal: bool) -> tuple[T
 
 
 def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, causal: bool, method: str) -> None:
-    if method not in ("loop", "matrix", "fused"):
-        raise ValueError(f'`method` is {method!r}; it is "loop", "matrix" or "fused"')
+    checks.one_of("method", method, "loop", "matrix", "fused")
     shapes = f"`q` has shape {tuple(q.shape)}, `k` {tuple(k.shape)}, `v` {tuple(v.shape)}"
     fit = q.ndim == k.ndim == v.ndim == 4 and q.shape[0] == k.shape[0] and q.shape[3] == k.shape[3]
     if not fit or k.shape[:3] != v.shape[:3]:
@@ -157,15 +157,12 @@ def _check(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, *, causal: bool
         raise ValueError(f"{shapes}; the heads of keys must divide those of queries")
     if causal and q.shape[2] > k.shape[2]:
         raise ValueError(f"{shapes}; there are more queries than keys, but queries are the last positions")
-    for name, x in (("k", k), ("v", v)):
-        if x.dtype != q.dtype:
-            raise ValueError(f"`{name}` is {x.dtype} but `q` is {q.dtype}; they must agree")
+    checks.floating("q", q)
+    checks.alike("k", k, q, "`q` is")
+    checks.alike("v", v, q, "`q` is")
     if mask is None:
         return
-    full = (*q.shape[:3], k.shape[2])
-    if mask.ndim > 4 or any(
-        size not in (1, whole) for size, whole in zip(mask.shape[::-1], full[::-1], strict=False)
-    ):
-        raise ValueError(f"`mask` has shape {tuple(mask.shape)}; it broadcasts to (B, n, T, S) = {full}")
+    checks.broadcasts("mask", mask, "(B, n, T, S)", (*q.shape[:3], k.shape[2]))
+    checks.together("mask", mask, q, "`q` is")
     if mask.dtype not in (torch.bool, q.dtype):
         raise ValueError(f"`mask` is {mask.dtype}; it is boolean, or a bias of {q.dtype} as `q` is")

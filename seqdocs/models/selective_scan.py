@@ -40,6 +40,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.scan import scan
 
 SelectiveMethod = Literal["loop", "parallel", "chunked"]
@@ -209,11 +210,10 @@ def _loop_gradient(
 
 def _checked(method: str, *, state: Tensor | None, **leaves: Tensor) -> tuple[Tensor, ...]:
     """x, Δ, A, B, C, D and the state to begin with, having refused what does not fit."""
-    if method not in ("loop", "parallel", "chunked"):
-        raise ValueError(f'`method` is {method!r}; it is "loop", "parallel" or "chunked"')
+    checks.one_of("method", method, "loop", "parallel", "chunked")
     x, A = leaves["x"], leaves["A"]
-    if x.ndim != 3:
-        raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, D)")
+    checks.dimensions("x", x, "(B, T, D)")
+    checks.floating("x", x)
     batch, T, channels = x.shape
     if A.ndim != 2 or A.shape[0] != channels:
         raise ValueError(f"`A` has shape {tuple(A.shape)}; it is (D, N) = ({channels}, N)")
@@ -226,11 +226,7 @@ def _checked(method: str, *, state: Tensor | None, **leaves: Tensor) -> tuple[Te
         ("D", "(D,)", (channels,)),
         ("state", "(B, D, N)", (batch, channels, N)),
     ):
-        if leaves[name].shape != shape:
-            raise ValueError(f"`{name}` has shape {tuple(leaves[name].shape)}; it is {letters} = {shape}")
+        checks.shape(name, leaves[name], letters, shape)
     for name, z in leaves.items():
-        if (z.dtype, z.device) != (x.dtype, x.device):
-            raise ValueError(
-                f"`{name}` is {z.dtype} on {z.device} but `x` is {x.dtype} on {x.device}; they must agree"
-            )
+        checks.alike(name, z, x, "`x` is")
     return tuple(leaves.values())

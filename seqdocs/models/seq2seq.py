@@ -42,6 +42,7 @@ from typing import Literal, NamedTuple, get_args
 import torch
 from torch import Tensor, nn
 
+from seqdocs import checks
 from seqdocs.models.additive_attention import AdditiveAttention
 from seqdocs.models.gru import GRU
 from seqdocs.models.masks import padding
@@ -85,6 +86,8 @@ class Seq2Seq(nn.Module):
         super().__init__()
         if attention not in get_args(Attention):
             raise ValueError(f"`attention` is {attention!r}; it is one of {', '.join(get_args(Attention))}")
+        checks.whole(1, source_vocabulary=source_vocabulary, target_vocabulary=target_vocabulary)
+        checks.whole(1, width=width, hidden_size=hidden_size)
         H = hidden_size
         self.kind: Attention = attention
         self.source_tokens = nn.Embedding(source_vocabulary, width)
@@ -119,22 +122,22 @@ class Seq2Seq(nn.Module):
         Raises:
             ValueError: if shapes or numbers do not fit, or ``method`` is unknown or impossible.
         """
-        if method not in ("loop", "hoisted"):
-            raise ValueError(f'`method` is {method!r}; it is "loop" or "hoisted"')
+        checks.one_of("method", method, "loop", "hoisted")
         if method == "hoisted" and self.kind == "additive":
             raise ValueError(
                 '`method` is "hoisted"; with additive attention each step waits for what it reads'
             )
-        _check_tokens("target", target)
+        checks.tokens("target", target)
         read = self.encode(source, lengths)
         if len(target) != len(source):
             raise ValueError(f"`target` has {len(target)} sequences and `source` {len(source)}; both have B")
+        known = checks.looked_up("target", target, self.target_tokens.weight)
         if not target.shape[1]:
             nothing = read.states.new_zeros
             unread = None if self.attention is None else nothing(len(source), 0, source.shape[1])
             return nothing(len(source), 0, self.output.out_features), unread
         if method == "hoisted":
-            z, _ = self.decoder(self.target_tokens(target), read.last, method="hoisted")
+            z, _ = self.decoder(known, read.last, method="hoisted")
             return self._answer(z, read)
         state, steps = read.last, []
         for token in target.unbind(1):
@@ -145,13 +148,14 @@ class Seq2Seq(nn.Module):
 
     def encode(self, source: Tensor, lengths: Tensor | None = None) -> Source:
         """Read the source; arguments as in :meth:`forward`."""
-        _check_tokens("source", source)
+        checks.tokens("source", source)
         B, S = source.shape
         lengths = torch.full((B,), S, device=source.device) if lengths is None else lengths
         if len(lengths) != B:
             raise ValueError(f"`lengths` has {len(lengths)} numbers; there are {B} sequences")
         seen = padding(lengths, S)[:, 0]
-        states, last = self.encoder(self.source_tokens(source), method="hoisted", lengths=lengths)
+        known = checks.looked_up("source", source, self.source_tokens.weight)
+        states, last = self.encoder(known, method="hoisted", lengths=lengths)
         return Source(states, seen, last)
 
     def step(self, token: Tensor, state: Tensor, read: Source) -> tuple[Tensor, Tensor, Tensor | None]:
@@ -164,8 +168,12 @@ class Seq2Seq(nn.Module):
 
         Returns:
             Logits (B, V), z after (1, B, H), and the weights (B, S), None without attention.
+
+        Raises:
+            ValueError: if ``token`` is not (B,) integers below V, or ``state`` is none of this model.
         """
-        y = self.target_tokens(token).unsqueeze(1)
+        checks.tokens("token", token, "(B,)")
+        y = checks.looked_up("token", token, self.target_tokens.weight).unsqueeze(1)
         if self.kind == "additive" and self.attention is not None:
             c, weights = self.attention(state.transpose(0, 1), read.states, read.seen)
             z, state = self.decoder(torch.cat((y, c), -1), state)
@@ -176,7 +184,14 @@ class Seq2Seq(nn.Module):
 
     @torch.no_grad()
     def greedy(self, source: Tensor, steps: int, begin: int, lengths: Tensor | None = None) -> Tensor:
-        """Write the likeliest token ``steps`` times, the first one after ``begin``: (B, steps)."""
+        """Write the likeliest token ``steps`` times, the first one after ``begin``: (B, steps).
+
+        Raises:
+            ValueError: if ``begin`` is no token, ``steps`` is negative, or the source does not fit.
+        """
+        checks.whole(0, steps=steps, begin=begin)
+        V = self.target_tokens.num_embeddings
+        checks.number("begin", begin, begin < V, f"a token, below {V}")
         read = self.encode(source, lengths)
         token, state = source.new_full((len(source),), begin), read.last
         written = source.new_empty(len(source), steps)
@@ -191,8 +206,3 @@ class Seq2Seq(nn.Module):
             return self.output(z), None
         c, weights = self.attention(z, read.states, read.seen)
         return self.output(torch.tanh(self.mixed(torch.cat((c, z), -1)))), weights
-
-
-def _check_tokens(name: str, tokens: Tensor) -> None:
-    if tokens.ndim != 2 or tokens.is_floating_point():
-        raise ValueError(f"`{name}` is {tokens.dtype} of shape {tuple(tokens.shape)}; it is integers, (B, T)")

@@ -32,6 +32,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.lstm import lstm_step
 
 CHUNK, CONTEXT, FRAME, HOP = 512, 64, 256, 128  # samples
@@ -114,18 +115,10 @@ class SpeechDetector(nn.Module):
         return y[:, :, 0]
 
     def _check(self, x: Tensor, state: State | None, method: str) -> State:
-        if method not in ("loop", "hoisted"):
-            raise ValueError(f'`method` is {method!r}; it is "loop" or "hoisted"')
+        checks.one_of("method", method, "loop", "hoisted")
         if x.ndim != 2 or x.shape[1] % CHUNK:
             raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T), T a multiple of {CHUNK} samples")
-        dtype = self.conv1.weight.dtype
-        if x.dtype != dtype:
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {dtype}; convert one of them")
+        checks.alike("x", x, self.conv1.weight)
         shapes = [(len(x), size) for size in (CONTEXT, HIDDEN, HIDDEN)]
-        if state is None:
-            heard, h, c = (x.new_zeros(shape) for shape in shapes)
-            return heard, h, c
-        if [tuple(part.shape) for part in state] != shapes:
-            got = ", ".join(str(tuple(part.shape)) for part in state)
-            raise ValueError(f"`state` has shapes {got}; they are {', '.join(map(str, shapes))}")
-        return state
+        heard, h, c = checks.begin_all(state, "(B, 64), (B, H) and (B, H)", shapes, x)
+        return heard, h, c

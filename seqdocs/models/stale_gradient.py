@@ -20,6 +20,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 
 def descend(
     gradient: Callable[[Tensor], Tensor], start: Tensor, rate: float, delays: Sequence[int]
@@ -41,8 +43,10 @@ def descend(
     >>> descend(lambda w: w, torch.tensor([1.0]), 0.5, [0, 0]).flatten().tolist()
     [1.0, 0.5, 0.25]
     """
-    if min(delays, default=0) < 0:
-        raise ValueError(f"`delays` holds {min(delays)}; a gradient is of weights at least 0 updates old")
+    checks.whole(0, **{f"delays[{n}]": delay for n, delay in enumerate(delays)})
+    checks.dimensions("start", start, "(D,)")
+    checks.floating("start", start)
+    checks.number("rate", rate, math.isfinite(rate), "finite")
     path = [start]
     for step, delay in enumerate(delays):
         path.append(path[-1] - rate * gradient(path[max(0, step - delay)]))
@@ -65,6 +69,6 @@ def largest_stable_rate(delay: int, curvature: float = 1.0) -> float:
     >>> [round(largest_stable_rate(delay), 3) for delay in (0, 1, 3)]
     [2.0, 1.0, 0.445]
     """
-    if delay < 0 or curvature <= 0:
-        raise ValueError(f"`delay` is {delay} and `curvature` {curvature}; at least 0, and above 0")
+    checks.whole(0, delay=delay)
+    checks.number("curvature", curvature, curvature > 0, "above 0")
     return 2 * math.sin(math.pi / (4 * delay + 2)) / curvature

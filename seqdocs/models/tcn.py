@@ -39,6 +39,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.causal_convolution import causal_convolution
 
 TCNMethod = Literal["loop", "convolution"]
@@ -60,11 +61,10 @@ class TCN(nn.Module):
     def __init__(self, input_size: int, channels: Sequence[int], kernel_size: int = 3) -> None:
         super().__init__()
         widths = [input_size, *channels]
-        if len(widths) < 2 or min(*widths, kernel_size) < 1:
-            raise ValueError(
-                f"`channels` is {list(channels)}, the input {input_size}, the kernel {kernel_size}; there is"
-                " at least one block, and each size is at least 1"
-            )
+        checks.whole(1, input_size=input_size, kernel_size=kernel_size)
+        checks.whole(1, **{f"channels[{block}]": H for block, H in enumerate(channels)})
+        if not channels:
+            raise ValueError("`channels` is empty; there is at least one block")
         self.convolutions, self.residuals = nn.ModuleList(), nn.ModuleList()
         for block, (D, H) in enumerate(pairwise(widths)):
             for width in (D, H):
@@ -123,21 +123,11 @@ class TCN(nn.Module):
 
     def _checked(self, x: Tensor, state: TCNState | None, method: str) -> TCNState:
         """The state to begin with, having refused what does not fit."""
-        if method not in ("loop", "convolution"):
-            raise ValueError(f'`method` is {method!r}; it is "loop" or "convolution"')
+        checks.one_of("method", method, "loop", "convolution")
         stack = self.stack()
-        D, dtype = stack[0].in_channels, stack[0].weight.dtype
-        if x.ndim != 3 or x.shape[2] != D:
-            raise ValueError(f"`x` has shape {tuple(x.shape)}; it is (B, T, {D})")
-        if x.dtype != dtype:
-            raise ValueError(f"`x` is {x.dtype} but the parameters are {dtype}; convert one of them")
+        checks.sequence("x", x, stack[0].in_channels, stack[0].weight)
         shapes = [(len(x), _reach(conv), conv.in_channels) for conv in stack]
-        if state is None:
-            return tuple(x.new_zeros(shape) for shape in shapes)
-        got = [tuple(window.shape) for window in state]
-        if got != shapes:
-            raise ValueError(f"`state` has shapes {got}; they are (B, (k - 1) d, channels) = {shapes}")
-        return state
+        return checks.begin_all(state, "(B, (k - 1) d, channels)", shapes, x)
 
 
 def _reach(conv: nn.Conv1d) -> int:

@@ -34,6 +34,7 @@ from typing import Literal, TypedDict, Unpack
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.models.multi_head import MultiHeadAttention
 from seqdocs.models.normalisation import LayerNorm
 from seqdocs.models.scaled_dot_product import Method
@@ -75,8 +76,8 @@ class Layer(nn.Module):
         eps: float = 1e-5,
     ) -> None:
         super().__init__()
-        if activation not in ("relu", "gelu"):
-            raise ValueError(f'`activation` is {activation!r}; it is "relu" or "gelu"')
+        checks.one_of("activation", activation, "relu", "gelu")
+        checks.whole(0, hidden=hidden)
         self.norm_first = norm_first
         self.activation: Activation = activation
         self.self_attn = MultiHeadAttention(width, heads)
@@ -169,6 +170,7 @@ class Encoder(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int, layers: int, **options: Unpack[Options]) -> None:
         super().__init__()
+        checks.whole(0, layers=layers)
         stack = [EncoderLayer(width, heads, hidden, **options) for _ in range(layers)]
         self.layers = nn.ModuleList(stack)
         self.norm = _last_norm(width, options)
@@ -190,6 +192,7 @@ class Decoder(nn.Module):
 
     def __init__(self, width: int, heads: int, hidden: int, layers: int, **options: Unpack[Options]) -> None:
         super().__init__()
+        checks.whole(0, layers=layers)
         stack = [DecoderLayer(width, heads, hidden, **options) for _ in range(layers)]
         self.layers = nn.ModuleList(stack)
         self.norm = _last_norm(width, options)

@@ -17,6 +17,8 @@ from typing import NamedTuple, Self
 import torch
 from torch import Tensor
 
+from seqdocs import checks
+
 Seed = int | torch.Generator
 
 
@@ -33,7 +35,13 @@ class Batch(NamedTuple):
 
 
 def generator(seed: Seed) -> torch.Generator:
-    """The generator itself, or a fresh one from a number."""
+    """The generator itself, or a fresh one from a number.
+
+    Raises:
+        ValueError: if ``seed`` is neither.
+    """
+    if not isinstance(seed, torch.Generator):
+        checks.number("seed", seed, isinstance(seed, int), "a whole number or a torch.Generator")
     return seed if isinstance(seed, torch.Generator) else torch.Generator().manual_seed(seed)
 
 
@@ -45,12 +53,12 @@ def check_sizes(least_length: int = 1, **sizes: int) -> None:
     """
     for name, size in sizes.items():
         least = {"length": least_length, "batch": 0, "lag": 0, "rewrites": 0}.get(name, 1)
-        if size < least:
-            raise ValueError(f"`{name}` is {size}; it is at least {least}")
+        checks.whole(least, **{name: size})
 
 
 def only_last(B: int, T: int) -> Tensor:
     """True at the last step alone, (B, T)."""
+    checks.whole(0, B=B, T=T)
     scored = torch.zeros(B, T, dtype=torch.bool)
     scored[:, -1:] = True
     return scored
@@ -58,9 +66,16 @@ def only_last(B: int, T: int) -> Tensor:
 
 def uniform_bits(batch: int, length: int, seed: Seed) -> Tensor:
     """Zeros and ones with equal chances, (B, T)."""
+    checks.whole(0, batch=batch, length=length)
     return torch.randint(2, (batch, length), generator=generator(seed))
 
 
 def distinct(batch: int, count: int, among: int, seed: Seed) -> Tensor:
-    """``count`` different numbers below ``among`` in random order, for every sequence, (B, count)."""
+    """``count`` different numbers below ``among`` in random order, for every sequence, (B, count).
+
+    Raises:
+        ValueError: if there are not so many.
+    """
+    checks.whole(0, batch=batch, count=count, among=among)
+    checks.number("count", count, count <= among, f"at most `among` = {among}")
     return torch.rand(batch, among, generator=generator(seed)).argsort(1)[:, :count]

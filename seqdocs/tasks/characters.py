@@ -20,6 +20,7 @@ import re
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.tasks.batch import Batch, Seed, check_sizes, generator
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz.,;:'-"
@@ -63,7 +64,14 @@ def encode(text: str) -> Tensor:
 
 
 def decode(tokens: Tensor) -> str:
-    """The text of tokens, (T,)."""
+    """The text of tokens, (T,).
+
+    Raises:
+        ValueError: if they are not (T,) integers, each the number of a character.
+    """
+    checks.tokens("tokens", tokens, "(T,)")
+    if ((tokens < 0) | (tokens >= len(ALPHABET))).any():
+        raise checks.unknown("tokens", tokens, len(ALPHABET))
     return "".join(ALPHABET[index] for index in tokens.tolist())
 
 

@@ -18,6 +18,7 @@ Natschläger, "Real-time computation at the edge of chaos in recurrent neural ne
 
 import torch
 
+from seqdocs import checks
 from seqdocs.tasks.batch import Batch, Seed, check_sizes, uniform_bits
 
 
@@ -36,8 +37,7 @@ def delayed_xor(batch: int, length: int, seed: Seed, *, delay: int = 0) -> Batch
     Raises:
         ValueError: if a size is too small.
     """
-    if delay < 0:
-        raise ValueError(f"`delay` is {delay}; it is at least 0")
+    checks.whole(0, delay=delay)
     check_sizes(least_length=delay + 2, batch=batch, length=length)
     x = uniform_bits(batch, length, seed)
     y = torch.zeros_like(x)

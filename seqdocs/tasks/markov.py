@@ -24,6 +24,7 @@ Source: Shannon, "A mathematical theory of communication", 1948, section 3 (text
 import torch
 from torch import Tensor
 
+from seqdocs import checks
 from seqdocs.tasks.batch import Batch, Seed, check_sizes, generator
 
 
@@ -44,13 +45,13 @@ def transitions(vocabulary: int, order: int, choices: int, seed: Seed, *, fall: 
         ValueError: if a size does not fit, or ``fall`` is not in 0 … 1, without 0.
     """
     check_sizes(vocabulary=vocabulary, choices=choices)
-    if choices > vocabulary or order < 0:
+    checks.whole(0, order=order)
+    if choices > vocabulary:
         raise ValueError(
             f"`choices` is {choices} and `order` is {order}; there are {vocabulary} tokens, and no order is "
             "negative"
         )
-    if not 0 < fall <= 1:
-        raise ValueError(f"`fall` is {fall}; it is more than 0 and at most 1")
+    checks.number("fall", fall, 0 < fall <= 1, "more than 0 and at most 1")
     shape = (vocabulary,) * (order + 1)
     ranked = torch.rand(shape, generator=generator(seed), dtype=torch.float64).argsort(-1)
     p = torch.zeros(vocabulary, dtype=torch.float64)
@@ -70,11 +71,20 @@ def draw(P: Tensor, batch: int, length: int, seed: Seed, start: Tensor | None = 
 
     Returns:
         Tokens, (B, T).
+
+    Raises:
+        ValueError: if a size is too small, ``P`` is no table, or ``start`` does not fit.
     """
+    _check_table(P)
+    checks.whole(0, batch=batch, length=length)
     V, order, rng = P.shape[-1], P.ndim - 1, generator(seed)
     tokens = torch.randint(V, (batch, length), generator=rng)
     known = order if start is None else start.shape[1]
     if start is not None:
+        checks.tokens("start", start, "(B, S)")
+        if len(start) != batch or not order <= known <= length or start.lt(0).any() or start.ge(V).any():
+            wanted = f"({batch}, S) with S in {order} … {length}, of tokens below {V}"
+            raise ValueError(f"`start` has shape {tuple(start.shape)}; it is {wanted}")
         tokens[:, :known] = start
     for t in range(known, length):
         p = P[tuple(tokens[:, t - order : t].unbind(1))].expand(batch, V)
@@ -91,8 +101,18 @@ def log_probability(P: Tensor, tokens: Tensor) -> Tensor:
 
     Returns:
         (B, T - r).
+
+    Raises:
+        ValueError: if ``P`` is no table, or ``tokens`` are not (B, T), T ≥ r, below V and on its device.
     """
+    _check_table(P)
+    checks.tokens("tokens", tokens)
+    checks.together("tokens", tokens, P, "`P` is")
     order, T = P.ndim - 1, tokens.shape[1]
+    if order > T:
+        raise ValueError(f"`tokens` has shape {tuple(tokens.shape)}; it is (B, T) with T ≥ r = {order}")
+    if ((tokens < 0) | (tokens >= len(P))).any():
+        raise checks.unknown("tokens", tokens, len(P))
     return P[tuple(tokens[:, i : T - order + i] for i in range(order + 1))].log()
 
 
@@ -102,3 +122,8 @@ def next_tokens(P: Tensor, batch: int, length: int, seed: Seed) -> Batch:
     scored = torch.ones(batch, length, dtype=torch.bool)
     scored[:, : max(0, P.ndim - 2)] = False
     return Batch(x[:, :-1], x[:, 1:], scored)
+
+
+def _check_table(P: Tensor) -> None:
+    if P.ndim < 1 or len(set(P.shape)) != 1 or not P.is_floating_point():
+        raise ValueError(f"`P` is {P.dtype} of shape {tuple(P.shape)}; it is floating point, (V, …, V)")

@@ -27,12 +27,14 @@ clipping: Pascanu, Mikolov & Bengio, ICML 2013, https://arxiv.org/abs/1211.5063
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from seqdocs import checks
 from seqdocs.tasks.batch import Batch
 
 Task = Callable[[torch.Generator], Batch]
@@ -40,7 +42,11 @@ Loss = Callable[[nn.Module, Batch], Tensor]
 
 
 def answers(model: nn.Module, batch: Batch) -> Tensor:
-    """What the model says where answers count, (N, V) or (N,)."""
+    """What the model says where answers count, (N, V) or (N,).
+
+    Raises:
+        ValueError: if it does not say it for each step, or no answer counts.
+    """
     said = model(batch.x)
     said = said[0] if isinstance(said, tuple) else said
     if said.shape[:2] != batch.scored.shape:
@@ -49,23 +55,50 @@ def answers(model: nn.Module, batch: Batch) -> Tensor:
             "it returns (B, T, …)"
         )
     counted: Tensor = said[batch.scored]
+    if not len(counted):
+        raise ValueError("`batch.scored` is nowhere true; at least one answer counts")
     return counted
 
 
+def _classes(model: nn.Module, batch: Batch) -> tuple[Tensor, Tensor]:
+    """Scores of the classes, (N, V), and the right ones, (N,)."""
+    said, right = answers(model, batch), batch.y[batch.scored]
+    if right.dtype != torch.int64:
+        raise ValueError(f"`batch.y` is {right.dtype}; it is classes, torch.int64")
+    if said.ndim != 2:
+        raise ValueError("`model` returned one number for each step; it returns scores of classes, (B, T, V)")
+    return said, right
+
+
 def cross_entropy(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean surprise at the right answers, in nats."""
-    return F.cross_entropy(answers(model, batch), batch.y[batch.scored])
+    """Mean surprise at the right answers, in nats.
+
+    Raises:
+        ValueError: as :func:`answers`; also if the right answers are no classes, or the model has no scores.
+    """
+    return F.cross_entropy(*_classes(model, batch))
 
 
 def squared_error(model: nn.Module, batch: Batch) -> Tensor:
-    """Mean of the squared differences from the right answers."""
-    return F.mse_loss(answers(model, batch).reshape(-1), batch.y[batch.scored])
+    """Mean of the squared differences from the right answers.
+
+    Raises:
+        ValueError: as :func:`answers`; also if the model returns more than one number for each.
+    """
+    said, right = answers(model, batch).reshape(-1), batch.y[batch.scored]
+    checks.shape("model(batch.x)", said, "one number for each answer that counts,", right.shape)
+    return F.mse_loss(said, right)
 
 
 @torch.no_grad()
 def accuracy(model: nn.Module, batch: Batch) -> float:
-    """Share of right answers, the model's likeliest class being its answer."""
-    return float((answers(model, batch).argmax(1) == batch.y[batch.scored]).double().mean())
+    """Share of right answers, the model's likeliest class being its answer.
+
+    Raises:
+        ValueError: as :func:`cross_entropy`.
+    """
+    scores, right = _classes(model, batch)
+    return float((scores.argmax(1) == right).double().mean())
 
 
 def train(
@@ -93,11 +126,12 @@ def train(
         The loss of every step.
 
     Raises:
-        ValueError: if ``steps`` is negative, or the model returns another shape than (B, T, …).
+        ValueError: if a number is out of its range, or the model returns another shape than (B, T, …).
         RuntimeError: if the loss is not finite: the training has come apart.
     """
-    if steps < 0:
-        raise ValueError(f"`steps` is {steps}; it is at least 0")
+    checks.whole(0, steps=steps)
+    checks.number("rate", rate, 0 <= rate < math.inf, "finite and at least 0")
+    checks.number("max_norm", max_norm, max_norm > 0, "above 0")
     draw = torch.Generator().manual_seed(seed)
     device = next(model.parameters()).device
     optimiser = torch.optim.Adam(model.parameters(), rate)

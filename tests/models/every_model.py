@@ -108,8 +108,12 @@ class Lookup(nn.Module):
 
     vectors: Tensor
 
+    @property
+    def weight(self) -> Tensor:
+        return self.vectors.flatten(0, 1)
+
     def forward(self, tokens: Tensor) -> Tensor:
-        return self.vectors.flatten(0, 1)[tokens]
+        return self.weight[tokens]
 
 
 def numbers(x: Tensor) -> Tensor:

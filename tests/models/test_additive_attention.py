@@ -92,7 +92,7 @@ REFUSED = [
         "(H, 3), (H, 2) and (H,)",
     ),
     (lambda: NET(X, X, method="fused"), '`method` is \'fused\'; it is "loop" or "matrix"'),
-    (lambda: AdditiveAttention(3, 0, 2), "the sizes are 3, 0 and 2; each is at least 1"),
+    (lambda: AdditiveAttention(3, 0, 2), "`key_size` is 0; it is at least 1"),
 ]
 
 

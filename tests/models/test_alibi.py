@@ -39,7 +39,7 @@ def test_a_longer_sequence_begins_with_the_penalties_of_a_shorter_one():
 
 
 REFUSED = [
-    (lambda: alibi_slopes(0), "`n` is 0; there is at least one head"),
+    (lambda: alibi_slopes(0), "`n` is 0; it is at least 1"),
     (
         lambda: alibi_bias(torch.ones(2), 3, 2),
         "`slopes` has shape (2,), `T` is 3 and `S` is 2; slopes are (n,), and S is at least T, "

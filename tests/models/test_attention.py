@@ -233,7 +233,7 @@ REFUSED = [
     ),
     (
         lambda: CausalSelfAttention(8, 2, window=0),
-        "`window` is 0; it is at least 1, the query's own position",
+        "`window` is 0; it is at least 1",
     ),
     (
         lambda: CausalSelfAttention(6, 2, distance="rotary")(torch.zeros(1, 2, 6)),

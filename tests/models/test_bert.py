@@ -184,7 +184,7 @@ REFUSED = [
     (lambda: NET(TOKENS.float()), "`tokens` is torch.float32 of shape (2, 3); it is integers, (B, T)"),
     (
         lambda: NET(TOKENS, segments=TOKENS[:1]),
-        "`segments` is torch.int64 of shape (1, 3); it is integers, (B, T)",
+        "`segments` has shape (1, 3); it is (B, T) = (2, 3)",
     ),
     (lambda: NET(TOKENS.repeat(1, 2)), "`tokens` has 6 positions; the context is 4 positions"),
     (lambda: NET(TOKENS, torch.tensor([1])), "`lengths` has 1 numbers; there are 2 sequences"),

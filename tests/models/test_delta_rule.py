@@ -96,7 +96,7 @@ REFUSED = [
     ((Q, Q, Q[:, :, :4], BETA), {}, "`v` has shape (2, 2, 4, 3); for `q` of (2, 2, 5, 3) it is (B, n, T, V)"),
     ((Q, Q, Q, Q), {}, "`beta` has shape (2, 2, 5, 3); it is (B, n, T) = (2, 2, 5)"),
     ((Q, Q, Q, BETA, Q), {}, "`state` has shape (2, 2, 5, 3); it is (B, n, K, V) = (2, 2, 3, 3)"),
-    ((Q, Q, Q, BETA.double()), {}, "`beta` is torch.float64 but `q` is torch.float32; they must agree"),
+    ((Q, Q, Q, BETA.double()), {}, "`beta` is torch.float64 but `q` is torch.float32; convert one of them"),
     ((Q, Q, Q, BETA), {"method": "fast"}, '`method` is \'fast\'; it is "loop" or "chunked"'),
 ]
 

@@ -71,7 +71,7 @@ REFUSED = [
     ),
     (
         lambda: WindowFeedforward(0, 3, 4),
-        "the sizes are window 0, input 3, hidden 4, output 3; each is at least 1",
+        "`window` is 0; it is at least 1",
     ),
 ]
 

@@ -152,7 +152,7 @@ REFUSED = [
         "`log_gate` has shape (1, 2, 2, 5, 3); it broadcasts to (B, n, T, K) = (2, 2, 5, 3)",
     ),
     ((Q, Q, Q, None, Q), {}, "`state` has shape (2, 2, 5, 3); it is (B, n, K, V) = (2, 2, 3, 3)"),
-    ((Q, Q.double(), Q), {}, "`k` is torch.float64 but `q` is torch.float32; they must agree"),
+    ((Q, Q.double(), Q), {}, "`k` is torch.float64 but `q` is torch.float32; convert one of them"),
     ((Q, Q, Q), {"method": "fast"}, '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
 ]
 

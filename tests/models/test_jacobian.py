@@ -78,14 +78,14 @@ REFUSED = [
     ),
     (
         lambda: state_jacobian_norms(torch.tanh, X, [0, 9, -1]),
-        "`lags` holds [9, -1]; for a sequence of 9 they go from 0 to 8",
+        "`lags[2]` is -1; it is at least 0",
     ),
     (
         lambda: state_jacobian_norms(torch.tanh, X, [0], "max"),
         '`norm` is \'max\'; it is "spectral" or "frobenius"',
     ),
     (lambda: set_spectral_radius(X[0], 1.0), "`weight` has shape (9, 3); it is square, (H, H)"),
-    (lambda: set_spectral_radius(torch.eye(2), -1.0), "`radius` is -1.0; it is not negative"),
+    (lambda: set_spectral_radius(torch.eye(2), -1.0), "`radius` is -1.0; it is finite and not negative"),
     (
         lambda: set_spectral_radius(torch.zeros(2, 2), 1.0),
         "`weight` has spectral radius 0, which no factor changes",

@@ -77,7 +77,7 @@ def test_gradients_are_those_of_differences() -> None:
 
 X = torch.zeros(2, 5, D, dtype=torch.float64)
 REFUSED = [
-    (lambda: Jordan(3, 0, 2), "the sizes are input 3, hidden 0, output 2; each is at least 1"),
+    (lambda: Jordan(3, 0, 2), "`hidden_size` is 0; it is at least 1"),
     (lambda: Jordan(3, 4, 2, decay=1.0), "`decay` is 1.0; it is at least 0 and below 1"),
     (lambda: fresh()(X[0]), "`x` has shape (5, 3); it is (B, T, 3)"),
     (

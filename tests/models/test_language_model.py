@@ -283,7 +283,7 @@ REFUSED = [
     ),
     (
         lambda net: net.generate(prompt(1, 5), -1),
-        "`new_tokens` is -1; after a prompt of 5 there is room for 8 at most",
+        "`new_tokens` is -1; it is at least 0",
     ),
     (
         lambda net: net.generate(prompt(1, 14), 1),
@@ -291,7 +291,7 @@ REFUSED = [
     ),
     (
         lambda net: net.decode(prompt(1, 1), net.prefill(prompt(1, 1))[1]),
-        "`token` has shape (1, 1); it is (B,), one token for each sequence",
+        "`token` is torch.int64 of shape (1, 1); it is integers, (B,)",
     ),
     (
         lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 3), capacity=3)[1]),
@@ -307,7 +307,7 @@ REFUSED = [
     ),
     (
         lambda net: net.decode(torch.zeros(1), net.prefill(prompt(1, 3))[1]),
-        "`tokens` is torch.float32 of shape (1, 1); it is integers, (B, T)",
+        "`token` is torch.float32 of shape (1,); it is integers, (B,)",
     ),
     (
         lambda net: net.decode(prompt(1, 1)[0], net.prefill(prompt(1, 3))[1], method="fast"),

@@ -99,7 +99,7 @@ REFUSED = [
         lambda: random_net()(torch.zeros(2, 4, 3).double(), method="tree"),
         '`method` is \'tree\'; it is "loop", "parallel" or "chunked"',
     ),
-    (lambda: LinearRNN(3, 0), "the sizes are 3, 0 and 3; each is at least 1"),
+    (lambda: LinearRNN(3, 0), "`state_size` is 0; it is at least 1"),
 ]
 
 

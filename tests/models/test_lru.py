@@ -114,7 +114,7 @@ REFUSED = [
     (lambda: LRU(D, N)(X.double()), "`x` is torch.float64 but the parameters are torch.float32; convert one of them"),  # noqa: E501
     (lambda: LRU(D, N)(X, X[:, 0]), "`state` is torch.float32 of shape (2, 3); it is torch.complex64, (B, N) = (2, 4)"),  # noqa: E501
     (lambda: LRU(D, N)(X, method="fast"), '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
-    (lambda: LRU(0, N), "the sizes are 0, 4 and 0; each is at least 1"),
+    (lambda: LRU(0, N), "`input_size` is 0; it is at least 1"),
     (
         lambda: LRU(D, N, ring=(0.9, 1.0), max_phase=math.pi),
         "`ring` is (0.9, 1.0) and `max_phase` 3.141592653589793; they need 0 <= inner < outer < 1, phase > 0",

@@ -136,7 +136,7 @@ REFUSED = [
         "`state` has shapes ((2, 5, 3), (2, 5, 3)); they are (B, k - 1, E) and (B, E, N) = ((2, 3, 6), (2, 6, 16))",  # noqa: E501
     ),
     (lambda: Mamba(D)(X, method="fast"), '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
-    (lambda: Mamba(D, expand=0), "the sizes are 3, 16, 4, 0 and 1; each is at least 1"),
+    (lambda: Mamba(D, expand=0), "`expand` is 0; it is at least 1"),
 ]  # fmt: skip
 
 

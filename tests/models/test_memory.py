@@ -44,7 +44,7 @@ def test_nothing_fits_beside_weights_that_do_not_fit():
 
 
 def test_a_negative_count_is_named():
-    with pytest.raises(ValueError, match="a count of -1"):
+    with pytest.raises(ValueError, match=r"^`positions` is -1; it is at least 0$"):
         cache_bytes(1, -1, layers=1, key_value_heads=1, head_width=1)
 
 

@@ -130,7 +130,7 @@ REFUSED = [
     ),
     (lambda: MinGRU(D, H)(X, X[0]), "`state` has shape (5, 3); it is (B, H) = (2, 4)"),
     (lambda: MinGRU(D, H)(X, method="fast"), '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
-    (lambda: MinGRU(0, H), "the sizes are 0 and 4; each is at least 1"),
+    (lambda: MinGRU(0, H), "`input_size` is 0; it is at least 1"),
     (lambda: MinLSTM(D, H, candidate="tanh"), '`candidate` is \'tanh\'; it is "linear" or "positive"'),
 ]
 

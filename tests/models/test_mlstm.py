@@ -134,7 +134,7 @@ REFUSED = [
     (
         (Q, Q, W, IN, G.double()),
         {},
-        "`log_forget` is torch.float64 but `q` is torch.float32; they must agree",
+        "`log_forget` is torch.float64 but `q` is torch.float32; convert one of them",
     ),
     (
         (Q, Q, W, IN, G, (Q, IN, IN)),

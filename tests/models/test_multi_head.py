@@ -132,7 +132,7 @@ X = torch.zeros(2, 3, D)
 NET = MultiHeadAttention(D, n)
 REFUSED = [
     (lambda: MultiHeadAttention(8, 3), "`width` is 8 and `heads` is 3; heads must divide width"),
-    (lambda: MultiHeadAttention(8, 0), "`width` is 8 and `heads` is 0; heads must divide width"),
+    (lambda: MultiHeadAttention(8, 0), "`heads` is 0; it is at least 1"),
     (
         lambda: MultiHeadAttention(8, 4, 3),
         "`heads` is 4 and `key_value_heads` is 3; the second must divide the first",

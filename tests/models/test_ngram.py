@@ -75,8 +75,8 @@ def test_before_any_text_all_tokens_are_equally_likely() -> None:
 @pytest.mark.parametrize(
     ("call", "words"),
     [
-        (lambda: NGram(0, 3), "`order` is 0 and `vocabulary` 3; each is at least 1"),
-        (lambda: NGram(2, 0), "`order` is 2 and `vocabulary` 0; each is at least 1"),
+        (lambda: NGram(0, 3), "`order` is 0; it is at least 1"),
+        (lambda: NGram(2, 0), "`vocabulary` is 0; it is at least 1"),
         (lambda: NGram(2, 3, 0.0), "`strength` is 0.0; it is above zero"),
         (lambda: NGram(13, 33), "`order` 13 of 33 tokens has more sequences than 63 bits number"),
         (

@@ -148,7 +148,7 @@ def test_gradients_are_those_of_differences() -> None:
 X = torch.zeros(2, 5, D)
 REFUSED = [
     (lambda: rotation(X[0]), "`A` has shape (5, 3); it is square, (H, H)"),
-    (lambda: OrthogonalRNN(3, 0), "the sizes are 3 and 0; each is at least 1"),
+    (lambda: OrthogonalRNN(3, 0), "`hidden_size` is 0; it is at least 1"),
     (lambda: OrthogonalRNN(D, H)(X[0]), "`x` has shape (5, 3); it is (B, T, 3)"),
     (
         lambda: OrthogonalRNN(D, H)(X.double()),

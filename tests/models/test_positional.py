@@ -82,8 +82,8 @@ def test_with_positions_another_order_is_another_input():
 
 
 REFUSED = [
-    (lambda: sinusoidal(3, 5), "`T` is 3, `D` 5 and `start` 0; none is negative, and D is even"),
-    (lambda: sinusoidal(3, 4, -1), "`T` is 3, `D` 4 and `start` -1; none is negative, and D is even"),
+    (lambda: sinusoidal(3, 5), "`D` is 5; it is even: half are sines, half cosines"),
+    (lambda: sinusoidal(3, 4, -1), "`start` is -1; it is at least 0"),
     (
         lambda: LearnedPositions(4, 2)(torch.zeros(1, 2, 2), start=3),
         "`x` reaches position 5; the table has 4 positions",

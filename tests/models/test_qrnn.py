@@ -105,7 +105,7 @@ REFUSED = [
         "`state` has shapes ((2, 5, 3), (2, 3)); they are (B, k - 1, D) and (B, H) = ((2, 1, 3), (2, 4))",
     ),
     (lambda: QRNN(D, H)(X, method="fast"), '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
-    (lambda: QRNN(D, H, 0), "the sizes are 3, 4 and 0; each is at least 1"),
+    (lambda: QRNN(D, H, 0), "`kernel_size` is 0; it is at least 1"),
 ]  # fmt: skip
 
 

@@ -162,7 +162,12 @@ def test_steps_are_torchs_cells(B: int) -> None:
     torch.testing.assert_close(gru_step(x, h, weights(gru)), gru(x, h), **close)
 
 
-@pytest.mark.parametrize("lstm", [LSTM(D, H, 2), nn.LSTM(D, H, 2)])
+BOTH = {"bidirectional": True}
+
+
+@pytest.mark.parametrize(
+    "lstm", [LSTM(D, H, 2), nn.LSTM(D, H, 2), LSTM(D, H, 2, **BOTH), nn.LSTM(D, H, 2, **BOTH)]
+)
 def test_the_forget_bias_reaches_the_forget_gate_only(lstm: LSTM | nn.LSTM) -> None:
     before = {name: value.clone() for name, value in lstm.state_dict().items()}
     set_forget_bias(lstm, 30.0)

@@ -132,14 +132,14 @@ def test_a_larger_ridge_gives_smaller_weights() -> None:
 
 X = torch.zeros(2, 5, D)
 REFUSED = [
-    (lambda: EchoState(D, 0), "the sizes are 3 and 0; each is at least 1"),
+    (lambda: EchoState(D, 0), "`units` is 0; it is at least 1"),
     (lambda: EchoState(D, H, leak=0.0), "`leak` is 0.0; it is above 0 and at most 1"),
     (lambda: EchoState(D, H, density=1.5), "`density` is 1.5; it is above 0 and at most 1"),
-    (lambda: EchoState(D, H, radius=-1.0), "`radius` is -1.0; it is not negative"),
+    (lambda: EchoState(D, H, radius=-1.0), "`radius` is -1.0; it is finite and not negative"),
     (lambda: EchoState(D, H)(X[0]), "`x` has shape (5, 3); it is (B, T, 3)"),
     (
         lambda: EchoState(D, H)(X.double()),
-        "`x` is torch.float64 but the reservoir is torch.float32; convert one of them",
+        "`x` is torch.float64 but the parameters are torch.float32; convert one of them",
     ),
     (lambda: EchoState(D, H)(X, X[:, 0]), "`state` has shape (2, 3); it is (B, H) = (2, 20)"),
     (

@@ -125,9 +125,9 @@ REFUSED = [
     ),
     (
         lambda: S4D(D, N)(X, method="fft"),
-        "`method` is 'fft'; it is one of loop, parallel, chunked, convolution",
+        '`method` is \'fft\'; it is "loop", "parallel", "chunked" or "convolution"',
     ),
-    (lambda: S4D(0), "the sizes are 0 and 32; each is at least 1"),
+    (lambda: S4D(0), "`channels` is 0; it is at least 1"),
 ]
 
 

@@ -215,8 +215,11 @@ REFUSED = [
         "`q` has shape (2, 4, 5, 3), `k` (2, 4, 4, 3), `v` (2, 4, 4, 3); "
         "there are more queries than keys, but queries are the last positions",
     ),
-    (lambda: attention(Q, Q.double(), Q), "`k` is torch.float64 but `q` is torch.float32; they must agree"),
-    (lambda: attention(Q, Q, Q.half()), "`v` is torch.float16 but `q` is torch.float32; they must agree"),
+    (
+        lambda: attention(Q, Q.double(), Q),
+        "`k` is torch.float64 but `q` is torch.float32; convert one of them",
+    ),
+    (lambda: attention(Q, Q, Q.half()), "`v` is torch.float16 but `q` is torch.float32; convert one of them"),
     (
         lambda: attention(Q, Q, Q, torch.ones(4, 5, dtype=torch.bool)),
         "`mask` has shape (4, 5); it broadcasts to (B, n, T, S) = (2, 4, 5, 5)",

@@ -191,7 +191,7 @@ REFUSED = [
     ({"C": X}, "`C` has shape (2, 5, 3); it is (B, T, N) = (2, 5, 4)"),
     ({"D": A}, "`D` has shape (3, 4); it is (D,) = (3,)"),
     ({"state": STATE.mT}, "`state` has shape (2, 4, 3); it is (B, D, N) = (2, 3, 4)"),
-    ({"A": A.double()}, "`A` is torch.float64 on cpu but `x` is torch.float32 on cpu; they must agree"),
+    ({"A": A.double()}, "`A` is torch.float64 but `x` is torch.float32; convert one of them"),
     ({"method": "fast"}, '`method` is \'fast\'; it is "loop", "parallel" or "chunked"'),
 ]
 

@@ -118,7 +118,8 @@ REFUSED = [
     (lambda: NET(torch.zeros(1, 512), method="fast"), '`method` is \'fast\'; it is "loop" or "hoisted"'),
     (
         lambda: NET(torch.zeros(2, 512), (torch.zeros(1, 64), torch.zeros(2, 128), torch.zeros(2, 128))),
-        "`state` has shapes (1, 64), (2, 128), (2, 128); they are (2, 64), (2, 128), (2, 128)",
+        "`state` has shapes ((1, 64), (2, 128), (2, 128)); they are (B, 64), (B, H) and (B, H) = "
+        "((2, 64), (2, 128), (2, 128))",
     ),
 ]
 

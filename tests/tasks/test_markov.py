@@ -72,7 +72,7 @@ REFUSED = [
     (lambda: transitions(3, 1, 4, seed=0),
      "`choices` is 4 and `order` is 1; there are 3 tokens, and no order is negative"),
     (lambda: transitions(3, -1, 2, seed=0),
-     "`choices` is 2 and `order` is -1; there are 3 tokens, and no order is negative"),
+     "`order` is -1; it is at least 0"),
     (lambda: transitions(3, 1, 2, seed=0, fall=0), "`fall` is 0; it is more than 0 and at most 1"),
     (lambda: transitions(0, 1, 2, seed=0), "`vocabulary` is 0; it is at least 1"),
 ]  # fmt: skip
