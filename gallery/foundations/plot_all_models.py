@@ -2,15 +2,15 @@
 Every model in one table
 ========================
 
-Two dozen sequence models of one width, side by side: what they weigh, what they cost, what must happen in
-order, how far a signal travels, and what they carry along while decoding. No row wins in all columns.
+The sequence models of this library at one width, side by side: what they weigh, what they cost, what must
+happen in order, how far a signal travels, what they carry along while decoding. No row wins everywhere.
 """
 
 # %%
 # One interface
 # -------------
-# Each model maps (B, T, D) to (B, T, D) and may take and return a state, which is what decoding token by
-# token hands on. A window keeps its last inputs, a recurrence its state, attention the keys and values of all
+# Each model is called with a sequence and may take and return a state, which is what decoding token by token
+# hands on. A window keeps its last inputs, a recurrence its state, attention the keys and values of all
 # positions. What scans can be computed in several ways; here each runs in its fast form.
 
 import functools
@@ -27,47 +27,23 @@ from seqdocs.bench.timing import compare
 from seqdocs.bench.verdicts import above, all_of, verdict_by
 from seqdocs.models.attention import CausalSelfAttention
 from seqdocs.models.catalogue import CATALOGUE, HEADS, Cached
-from seqdocs.models.cost import path_length, sequential_steps
-from seqdocs.models.kv_cache import KVCache, WindowCache
+from seqdocs.models.cost import sequential_steps
 from seqdocs.models.language_model import Block
 from seqdocs.models.normalisation import LayerNorm
 from seqdocs.models.rnn import RNN
+from seqdocs.models.table import OURS, ROWS, decode, first, numbers_in, read, sample, traced, way
 from seqdocs.tasks.delayed_xor import delayed_xor
 from seqdocs.tasks.training import accuracy, train
 
 # %%
 # The models
 # ----------
-# They stand in ``seqdocs.models.catalogue``. Work and steps are what the papers say, for T tokens of width D,
-# a state of N numbers per channel, a window of k; everything else is counted or timed. Counted is a form that
-# a path can be traced through: a tree where our scan has one, else the loop over time, from Mamba to mLSTM
-# too, which need not walk.
-
-
-def numbers_in(state):
-    """Numbers of a state of one sequence; a complex number is two."""
-    if isinstance(state, KVCache):
-        return numbers_in((state.keys[:, :, : state.length], state.values[:, :, : state.length]))
-    if isinstance(state, WindowCache):
-        return numbers_in((state.keys, state.values))
-    if isinstance(state, tuple):
-        return sum(map(numbers_in, state))
-    return state.numel() * (1 + state.is_complex())
-
-
-@torch.no_grad()
-def read(net, x):
-    """The state after reading x, with room for one token more."""
-    room = {"room": x.shape[1] + 1} if isinstance(net, Cached) else {}
-    return net(x, **room)[1]
-
-
-@torch.no_grad()
-def decode(net, token, state, seen):
-    """One token more; a cache that grew is set back, so that every call does the same."""
-    if isinstance(state, KVCache):
-        state.length = seen
-    return net(token, state)[0]
+# They stand in ``seqdocs.models.table``. Work and steps are what the papers say, for T tokens of width D, a
+# state of N numbers per channel, a window of k, chunks of L, a source of S; everything else is counted or
+# timed. Counted is a form that a path can be traced through: a tree where a scan has one, and of a memory of
+# keys and values the form over all pairs, which does T² D work where the chunks that are timed do T D². Where
+# a question makes no sense, the table says why not. The speech detector has its own width, and a chunk of
+# sound for a token.
 
 
 @torch.no_grad()
@@ -79,20 +55,19 @@ def forward(net, x, options):
 def step(net, x, options):
     """Forward and backward."""
     y = net(x, **options)[0]
-    if y.requires_grad:  # nothing of an echo state network is trained
-        net.zero_grad(set_to_none=True)
-        y.square().mean().backward()
+    net.zero_grad(set_to_none=True)
+    y.square().mean().backward()
 
 
 def best(found, key, sign=1):
     """The models with the least of something; with the most, if the sign is -1."""
-    values = {name: sign * one[key] for name, one in found.items() if one[key] is not None}
+    values = {name: sign * one[key] for name, one in found.items()}
     return {name for name, value in values.items() if value == min(values.values())}
 
 
 def trade_off(found):
     """Is some model best in memory, in work for a token and in reach at once?"""
-    sees_far = {name: one for name, one in found.items() if one["path"] is not None}
+    sees_far = {name: one for name, one in found.items() if one["path"] != "no way"}
     largest, cheapest, nearest = (
         best(sees_far, "state", -1), best(sees_far, "decode_flops"), best(sees_far, "path")
     )  # fmt: skip
@@ -123,59 +98,58 @@ def costs(device, width=64, length=128, seen=256, counted=64):
     """Everything the table says of every model."""
     torch.set_num_threads(1)  # what is compared are ways to compute, not numbers of cores
     torch.manual_seed(0)
-    x, text, short = (
-        torch.randn(size, steps, width) for size, steps in ((4, length), (1, seen), (1, counted))
-    )
-    x, text, token = x.to(device), text.to(device), text[:, :1].to(device)
-    nets = {name: model.make(width).to(device) for name, model in CATALOGUE.items()}
-    states = {name: read(net, text) for name, net in nets.items()}
-    kept = {name: numbers_in(state) for name, state in states.items()}
-    calls = {
-        "forward": {
-            name: functools.partial(forward, net, x, CATALOGUE[name].fast) for name, net in nets.items()
-        },
-        "training": {
-            name: functools.partial(step, net, x, CATALOGUE[name].fast) for name, net in nets.items()
-        },
-        "decode": {
-            name: functools.partial(decode, net, token, states[name], seen) for name, net in nets.items()
-        },
-    }
+    nets = {name: row.make(width).to(device) for name, row in ROWS.items()}
+    x = {name: sample(row, 4, length, width).to(device) for name, row in ROWS.items()}
+    text = {name: sample(row, 1, seen, width).to(device) for name, row in ROWS.items()}
+    states = {name: read(nets[name], text[name]) for name, row in ROWS.items() if not row.no_state}
+    calls = {"forward": {}, "training": {}, "decode": {}}
+    for name, row in ROWS.items():
+        if not row.no_time:
+            calls["forward"][name] = functools.partial(forward, nets[name], x[name], row.fast)
+            if any(weights.requires_grad for weights in nets[name].parameters()):
+                calls["training"][name] = functools.partial(step, nets[name], x[name], row.fast)
+        if name in states:
+            token = first(row, text[name])
+            calls["decode"][name] = functools.partial(decode, nets[name], token, states[name], seen)
     how = {"agree": False, "baseline": "Elman RNN", "precision": 0.1, "min_rounds": 5, "threads": 1}
-    most = 3.0 if length > 8 else 0.1  # seconds
+    most = 5.0 if length > 8 else 0.1  # seconds
     timed = {mode: compare(of, max_seconds=most, **how)["times"] for mode, of in calls.items()}
     found, lines = {}, []
-    for name, net in nets.items():
-        model = CATALOGUE[name]
-        net.cpu()
-        own = functools.partial(decode, net, text[:, :1].cpu())
-        way = path_length(functools.partial(net, **model.counted), short)
-        found[name] = {
+    for name, row in ROWS.items():
+        net = nets[name].cpu()
+        one = found[name] = {
             "parameters": sum(weight.numel() for weight in net.parameters()),
-            "steps": sequential_steps(functools.partial(net, **model.counted), short),
-            "path": way,
-            "state": kept[name],
-            "state_early": numbers_in(read(net, short)),
-            "decode_flops": flops(functools.partial(own, read(net, text.cpu()), seen))["value"],
-            **{mode: times[name]["median"]["value"] for mode, times in timed.items()},
+            "steps": sequential_steps(*traced(row, net, width, counted)),
+            "path": way(row, net, width, counted),
+            **{mode: of[name]["median"]["value"] if name in of else None for mode, of in timed.items()},
         }
-        one = found[name]
+        if name in states:
+            mine, token = text[name].cpu(), first(row, text[name]).cpu()
+            again = functools.partial(decode, net, token, read(net, mine), seen)
+            one["state"] = numbers_in(states[name])
+            one["state_early"] = numbers_in(read(net, sample(row, 1, counted, width)))
+            one["decode_flops"] = flops(again)["value"]
+        why = {
+            "forward": row.no_time, "training": row.no_time or "no gradient", "decode": row.no_state
+        }  # fmt: skip
         lines.append([
-            name, one["parameters"], model.work, model.steps, one["steps"], way or "no way", one["state"],
-            *(times[name]["median"] for times in timed.values()),
+            name, one["parameters"], row.work, row.steps, one["steps"], one["path"],
+            one.get("state", row.no_state),
+            *(of[name]["median"] if name in of else why[mode] for mode, of in timed.items()),
         ])  # fmt: skip
     heads = ["model", "parameters", "work", "steps in order", f"steps counted, {counted} tokens",
              f"path, {counted} tokens", f"numbers kept, {seen} tokens",
              "forward", "forward and backward", "decode a token"]  # fmt: skip
+    plain = {name: found[name] for name in CATALOGUE}  # one layer each, the same sizes
     return {
         "found": found,
         "table": table(heads, lines),
-        "models": quantity(len(nets), "models"),
+        "models": quantity(len(OURS), "models"),
         "width": quantity(width, ""),
         "length": quantity(length, "tokens"),
         "seen": quantity(seen, "tokens"),
         "counted": quantity(counted, "tokens"),
-        "claims": {"s2-12": trade_off(found), "s2-05": who_keeps_a_state(found)},
+        "claims": {"s2-12": trade_off(plain), "s2-05": who_keeps_a_state(plain)},
     }
 
 
@@ -183,54 +157,68 @@ def costs(device, width=64, length=128, seen=256, counted=64):
 # The table
 # ---------
 # The first four number columns are counted and hold on every machine; the last three are this machine's. On
-# the page of :term:`sequential models` the table can be sorted.
+# the page of :term:`sequential models` the table can be sorted. ``torch.nn``'s rows are what compiled code
+# makes of the same cells. The matrix memories have no compiled form for a CPU that we could put beside them:
+# the packages that carry one are kernels for GPUs. They are timed beside attention and the cells instead.
 
 measured = costs()
 for run in measured:
     print(run.label)
     for name, one in run["found"].items():
-        print(
-            f"  {name:24} {one['parameters']:7} parameters, path {one['path']}, {one['state']} numbers kept"
-        )
+        print(f"  {name:32} {one['parameters']:7} parameters, path {one['path']}, keeps {one.get('state')}")
 
 # %%
 # Memory, work, reach
 # -------------------
-# What a model carries along, what the next token costs, and how far away the first token is. To the right it
-# remembers more; further down it is cheaper; dark is a short way. The corner where all three are good is
-# empty: attention remembers everything and pays for it, a small state is cheap and far from its past.
+# What a model carries along, what the next token costs, and how far away the first token is; from the least
+# memory to the most. A model that were best in all three would keep much and stand left in the other two.
+# Attention remembers everything and pays for it. A small state is cheap, and far from its past where it
+# walks. The matrix memories come near: their way is short, yet what they keep does not grow, so that what was
+# said must share it.
+
+PANELS = (
+    ("state", "memory", "numbers kept"),
+    ("decode_flops", "work", "FLOP of a token"),
+    ("path", "reach", "operations to the first"),
+)
 
 for run in measured:
     found = run["found"]
-    fig, (left, right) = figures.figure(
-        alt="Left: work for one more token against the numbers a model keeps; right: the shortest way from "
-        "the first token against the same. "
+    names = sorted(
+        (name for name in found if name in OURS and "state" in found[name]), key=lambda n: found[n]["state"]
+    )
+    fig, panels = figures.figure(
+        alt="For each model: numbers kept, work for one more token, and operations on the shortest way from "
+        "the first token, sorted by the numbers. "
         + "; ".join(
-            f"{name}: {found[name]['state']} numbers, path {found[name]['path']}"
-            for name in ("Elman RNN", "LRU", "Mamba", "self-attention")
-            if name in found
+            f"{name}: {found[name]['state']} numbers, {found[name]['decode_flops']} FLOP, "
+            f"path {found[name]['path']}"
+            for name in ("window", "Elman RNN", "LRU", "retention", "Mamba", "self-attention")
         )
         + ".",
-        caption=f"What each model keeps after {run['seen']['value']} tokens, what the next one costs, and "
-        f"how many operations the first of {run['counted']['value']} tokens is away.",
+        caption=f"What each model keeps after {run['seen']['value']} tokens, what products the next one "
+        f"costs, and how many operations the first of {run['counted']['value']} tokens is away. A cross at "
+        "the edge: there is no way. Hollow: not counted, since it computes no product, or cannot be traced. "
+        "What reads both ways keeps nothing and stands in the table alone.",
         run=run,
-        columns=2,
-        height=4.6,
+        columns=3,
+        height=0.19 * len(names) + 1.1,
+        sharey=True,
     )
-    for name, one in found.items():
-        colour = figures.COLOURS[CATALOGUE[name].family]
-        for axes, key in ((left, "decode_flops"), (right, "path")):
-            if one[key]:
-                axes.plot(one["state"], one[key], "o", color=colour, alpha=0.8)
-                if name in {"Elman RNN", "LSTM", "GRU", "LRU", "Mamba", "self-attention", "window", "S4D"}:
-                    axes.annotate(
-                        name, (one["state"], one[key]), xytext=(4, 4), textcoords="offset points",
-                        fontsize="x-small", color=colour,
-                    )  # fmt: skip
-    for axes in (left, right):
-        axes.set(xscale="log", yscale="log", xlabel="memory: numbers kept")
-    left.set(ylabel="work: FLOP of matrix products per token")
-    right.set(ylabel="reach: operations from the first token")
+    for axes, (key, title, unit) in zip(panels, PANELS, strict=True):
+        known = [found[name][key] for name in names if isinstance(found[name][key], int) and found[name][key]]
+        low, high = min(known) / 2, 3 * max(known)
+        for place, name in enumerate(names):
+            value, colour = found[name][key], figures.COLOURS[OURS[name].family]
+            if value == "no way":
+                axes.plot(high, place, "x", color=colour)
+            elif value and isinstance(value, int):
+                axes.plot(value, place, "o", color=colour, markersize=5)
+            else:
+                axes.plot(low, place, "o", color=colour, markersize=5, fillstyle="none")
+        axes.set(xscale="log", title=title, xlabel=unit)
+    panels[0].set_yticks(range(len(names)), names, fontsize="small")
+    panels[0].set(ylabel="model", ylim=(-0.7, len(names) - 0.3))
 
 # %%
 # Small and short

@@ -1,6 +1,6 @@
 """Every model that maps a sequence to a sequence, behind one interface.
 
-Letters: B batch · T time · D width · k window · N state per channel.
+Letters: B batch · T time · D width · k window · N state per channel · L chunk.
 
 ::
 
@@ -62,6 +62,7 @@ Family = Literal["feedforward", "rnn", "lstm", "gru", "linear", "attention"]
 HEADS = 4  # of whatever has heads; they divide D
 NOTHING: Mapping[str, Any] = MappingProxyType({})
 LOOP = MappingProxyType({"method": "loop"})
+PARALLEL = MappingProxyType({"method": "parallel"})
 
 
 class Model(NamedTuple):
@@ -164,7 +165,7 @@ def _block(width: int) -> Cached:
 
 def _memory(name: str) -> Model:
     rule, gates = RULES[name]
-    return Model(lambda width: Mixer(width, rule, gates), "linear", "T D²", "log T", NOTHING, LOOP)
+    return Model(lambda width: Mixer(width, rule, gates), "linear", "T D²", "log T", NOTHING, PARALLEL)
 
 
 def _recurrent(make: Callable[[int], nn.Module], family: Family, method: str = "") -> Model:
@@ -173,7 +174,7 @@ def _recurrent(make: Callable[[int], nn.Module], family: Family, method: str = "
 
 
 def _scanned(make: Callable[[int], nn.Module]) -> Model:
-    return Model(make, "linear", "T D²", "log T", NOTHING, {"method": "parallel"})
+    return Model(make, "linear", "T D²", "log T", NOTHING, PARALLEL)
 
 
 CATALOGUE: dict[str, Model] = {
@@ -193,8 +194,9 @@ CATALOGUE: dict[str, Model] = {
     "minLSTM": _scanned(lambda width: MinLSTM(width, width)),
     "QRNN": _scanned(lambda width: QRNN(width, width)),
     "S4D": _scanned(lambda width: S4D(width, 16))._replace(work="T log T N D"),
-    "Mamba": Model(Mamba, "linear", "T D² + T N D", "log T", NOTHING, LOOP),
+    "Mamba": Model(Mamba, "linear", "T D² + T N D", "log T", NOTHING, PARALLEL),
     **{name: _memory(name) for name in RULES},
+    "delta rule": _memory("delta rule")._replace(steps="T / L", counted=NOTHING),
     "self-attention": Model(_attention, "attention", "T² D + T D²", "1"),
     "multi-query attention": Model(
         functools.partial(_attention, key_value_heads=1), "attention", "T² D + T D²", "1"

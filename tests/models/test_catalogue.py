@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 import seqdocs.models
-from seqdocs.models import catalogue
+from seqdocs.models import adapters, catalogue
 from seqdocs.models.catalogue import CATALOGUE, RULES
 
 MODULES = [
@@ -39,6 +39,7 @@ WITHOUT_A_ROW = {
     "CausalLM": "reads tokens; its block has the row",
     "SpeechDetector": "reads sound",
 }
+WRAPPING = {adapters.__name__, catalogue.__name__}
 NO_RULE = {
     "attention": "is a model of its own",
     "causal_attention": "likewise",
@@ -47,10 +48,10 @@ NO_RULE = {
 
 
 def public(kind: object) -> Iterator[tuple[str, object]]:
-    """What the modules of the room define themselves, but for the catalogue's own wrappers."""
+    """What the modules of the room define themselves, but for the wrappers for tables."""
     for module in MODULES:
         for name, value in vars(module).items():
-            own = getattr(value, "__module__", "") == module.__name__ != catalogue.__name__
+            own = getattr(value, "__module__", "") == module.__name__ not in WRAPPING
             if own and not name.startswith("_") and kind(value):  # type: ignore[operator]
                 yield name, value
 
