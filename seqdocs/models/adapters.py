@@ -7,7 +7,8 @@ Letters: B batch · T time · D width.
     y, state = net(x, state, **options)
 
 What reads tokens does so here too, (B, T), of which there are as many as channels, D. What translates writes
-as many tokens as it reads, and its own are all begin tokens. What has a cache makes it when ``room`` is given.
+as many tokens as it reads, and its own are all begin tokens. What has a cache makes it when it is given
+``room``.
 
 >>> y, state = Solving(8, 8)(torch.randn(2, 5, 8))
 >>> y.shape, state.shape
@@ -115,7 +116,7 @@ class Counting(nn.Module):
         """Probabilities after each token, (B, T, D)."""
         whole = tokens.cpu() if state is None else torch.cat((state, tokens.cpu()), dim=1)
         p = torch.stack([self.net(row)[-tokens.shape[1] :] for row in whole])
-        return p, whole[:, 1 - self.net.order :]
+        return p, whole[:, whole.shape[1] - (self.net.order - 2) :]  # with the next one n - 1 tokens
 
 
 class Solving(GRU):

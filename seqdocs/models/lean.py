@@ -50,7 +50,7 @@ def product(rows: Tensor, W: Tensor, b: Tensor | None = None) -> Tensor:
 
 def weight_gradient(delta: Tensor, rows: Tensor) -> Tensor:
     """deltaᵀ rows, (N, H) and (N, D) → (H, D): what all steps say of the weights, in one product."""
-    return product(rows.t(), delta.t()).t()
+    return product(rows.t(), delta.contiguous().t()).t()  # of a part of wider rows oneDNN makes a long job
 
 
 def buffer(start: Tensor, N: int) -> Tensor:

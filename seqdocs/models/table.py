@@ -3,7 +3,8 @@ r"""The rows of a table of all models: those of the catalogue, and those that it
 Letters: B batch · T time · D width · S keys · i iterations of DEER.
 
 A row here may also read tokens or sound, see what comes, hold several layers, or be another library's; it is
-still called as ``y, state = net(x, state, **options)``, see :mod:`seqdocs.models.adapters`. Where a question makes no sense it says why not.
+still called as ``y, state = net(x, state, **options)``, see :mod:`seqdocs.models.adapters`. Where a question
+makes no sense it says why not.
 
 - :func:`sample` draws what a row reads, :func:`read` the state after it, :func:`decode` one step more.
 - :func:`numbers_in` counts what a state holds.
@@ -70,6 +71,7 @@ class Row(NamedTuple):
     no_state: str = ""  # why it cannot go on from a state
     reach: int = 0  # how many steps an output sees, its own included; all if 0
     no_way: str = ""  # why no way from the first input is traced
+    no_steps: str = ""  # why no steps are counted
     no_time: str = ""  # why reading a sequence is not timed beside the others
 
 
@@ -147,11 +149,11 @@ OTHERS: dict[str, Row] = {
 
 STOCK: dict[str, Row] = {
     "torch.nn.RNN": Row(functools.partial(_cell, nn.RNN), "rnn", "T D²", "T", no_way=IN_PLACE),
-    "torch.nn.LSTM": Row(functools.partial(_cell, nn.LSTM), "lstm", "T D²", "T", no_way=ONE_KERNEL),
-    "torch.nn.GRU": Row(functools.partial(_cell, nn.GRU), "gru", "T D²", "T", no_way=IN_PLACE),
-    "torch.nn.TransformerEncoderLayer": Row(
-        StockBlock, "attention", ALL_PAIRS, "1", no_way=ONE_KERNEL, no_state=REREADS
+    "torch.nn.LSTM": Row(
+        functools.partial(_cell, nn.LSTM), "lstm", "T D²", "T", no_way=ONE_KERNEL, no_steps=ONE_KERNEL
     ),
+    "torch.nn.GRU": Row(functools.partial(_cell, nn.GRU), "gru", "T D²", "T", no_way=IN_PLACE),
+    "torch.nn.TransformerEncoderLayer": Row(StockBlock, "attention", ALL_PAIRS, "1", no_state=REREADS),
 }
 """torch's own, to compare with."""
 

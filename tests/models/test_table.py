@@ -113,7 +113,7 @@ def test_a_vector_stands_in_for_its_token(name: str) -> None:
     )
 
 
-@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if row.no_way != table.ONE_KERNEL])
+@pytest.mark.parametrize("name", [name for name, row in ROWS.items() if not row.no_steps])
 def test_the_steps_counted_grow_as_the_steps_said(name: str) -> None:
     torch.manual_seed(0)
     row = ROWS[name]
@@ -149,6 +149,11 @@ def test_a_state_is_counted_number_by_number() -> None:
     cache = KVCache(torch.zeros(1, 2, 10, 4), torch.zeros(1, 2, 10, 4))
     cache.length = 3
     assert numbers_in([cache, cache]) == 2 * 2 * 2 * 3 * 4
+
+
+def test_an_n_gram_keeps_what_it_looks_at_beside_the_next_token() -> None:
+    row, net = made("n-gram, n = 3")
+    assert numbers_in(read(net, drawn(row, 1, 9))) == 1
 
 
 def test_sound_has_a_chunk_for_a_step() -> None:
