@@ -334,7 +334,8 @@ for run in nesting():
             [leaf[key]["value"] for leaf in right.values()], range(len(right)), mark,
             color=figures.COLOURS[colour], label=f"{run[key]['value']} brackets",
         )  # fmt: skip
-    axes.set(xlabel="share of right answers", yticks=range(len(right)), yticklabels=list(right))
+    axes.set(xlabel="share of right answers", ylabel="model")
+    axes.set_yticks(range(len(right)), list(right))
     axes.invert_yaxis()
     axes.legend()
 

@@ -351,14 +351,15 @@ for run in copy():
 
 
 class Adder(nn.Module):
-    """Numbers and marks, a recurrence, one number said."""
+    """Numbers and marks, a linear layer that takes them in, a recurrence, one number said."""
 
-    def __init__(self, core, method):
+    def __init__(self, make, width, method):
         super().__init__()
-        self.core, self.method, self.say = core, method, nn.Linear(core.hidden_size, 1)
+        self.take, self.core, self.say = nn.Linear(2, width), make(width, width), nn.Linear(width, 1)
+        self.method = method
 
     def forward(self, x):
-        return self.say(self.core(x, method=self.method)[0])
+        return self.say(self.core(self.take(x), method=self.method)[0])
 
 
 @experiment(small={"width": 4, "lengths": (4, 6), "seeds": 1, "steps": 20}, seconds=120, memory_gb=4)
@@ -376,7 +377,7 @@ def choose(device, width=16, lengths=(10, 40), seeds=2, steps=200):
             errors = []
             for seed in range(seeds):
                 torch.manual_seed(seed)
-                net = Adder(make(2, width), method).to(device)
+                net = Adder(make, width, method).to(device)
                 train(
                     net, lambda draw, length=length: adding(32, length, draw), steps,
                     loss=squared_error, rate=0.02, seed=seed,
