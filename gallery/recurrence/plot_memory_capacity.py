@@ -234,7 +234,7 @@ def recall(device, widths=(4, 8, 16), lengths=(2, 4, 8, 16, 32), seeds=2, steps=
 
 
 CELLS = {
-    "Elman RNN": "rnn", "LSTM": "lstm", "GRU": "gru", "orthogonal RNN": "linear", "minGRU": "attention"
+    "Elman RNN": "rnn", "LSTM": "lstm", "GRU": "gru", "orthogonal RNN": "linear", "minGRU": "linear"
 }  # fmt: skip
 
 for run in recall():
@@ -398,22 +398,20 @@ for run in choose():
         alt=f"What is left of the error against the length of the sequence, five recurrences. At "
         f"{run['longest']['value']} steps: "
         + ", ".join(f"{name} {leaf['value']:.3f}" for name, leaf in run["far"].items()) + ".",
-        caption="The sum of two marked numbers: squared error, with that of always saying the mean as one. "
-        "Median and range of the seeds.",
+        caption="The sum of two marked numbers: squared error, with that of always saying the mean as one "
+        "(dotted). The worse of two seeds; a bar leads to the better.",
         run=run,
     )  # fmt: skip
     for name, row in run["left"].items():
-        values = [leaf["value"] for leaf in row]
-        reach = [
-            [leaf["value"] - leaf["low"] for leaf in row], [leaf["high"] - leaf["value"] for leaf in row]
-        ]  # fmt: skip
-        axes.errorbar(
-            run["lengths"], values, reach, fmt="o-", color=figures.COLOURS[CELLS[name]], label=name, capsize=3
+        colour, dashes = figures.COLOURS[CELLS[name]], "s--" if name == "minGRU" else "o-"
+        axes.plot(run["lengths"], [leaf["value"] for leaf in row], dashes, color=colour, label=name)
+        axes.vlines(
+            run["lengths"], [leaf["low"] for leaf in row], [leaf["high"] for leaf in row], color=colour
         )
-    axes.axhline(1, linestyle="--", color=figures.COLOURS["theory"], label="the mean")
+    axes.axhline(1, linestyle=":", color=figures.COLOURS["theory"])
     axes.set(xlabel="length of the sequence, steps", ylabel="error left", yscale="log")
     axes.set_xticks(run["lengths"])
-    axes.legend(fontsize="small")
+    figures.label_lines(axes)
 
 # %%
 # Nothing but the state

@@ -235,7 +235,7 @@ for run in rewriting():
         axes.set(xlabel="pairs written again", title=f"keys {way}", xticks=places)
         axes.set_xticklabels([str(count) for count in run["rewrites"]])
     grid[1].set(ylabel="")
-    grid[1].legend(fontsize="x-small")
+    grid[0].legend(fontsize="x-small", loc="lower left")
 
 # %%
 # A gate that empties the memory
