@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import suppress
+from multiprocessing import resource_tracker
 from pathlib import Path
 
 
@@ -21,6 +22,11 @@ def descendants(of: int | None = None) -> set[int]:
     while generation := {child for child, parent in parents.items() if parent in generation} - found:
         found |= generation
     return found
+
+
+def trackers() -> set[int]:
+    """What Python itself keeps beside this process until it ends, once anything was spawned."""
+    return {resource_tracker._resource_tracker._pid} - {None}
 
 
 def assert_gone(once: set[int], seconds: float = 30.0) -> None:

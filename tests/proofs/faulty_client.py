@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import dataclass, field
 from random import Random
+from threading import Event
 
 from engine_fakes import POISON, VOCABULARY, answer_of, random_request
 
@@ -43,10 +45,20 @@ class Sent:
 
 
 class Client:
-    """Sends requests, some of them with a fault, and judges what comes back."""
+    """Sends requests, some of them with a fault, and judges what comes back.
 
-    def __init__(self, engine: Engine[Request], draw: Random, readers: Executor) -> None:
-        self.engine, self.draw, self.readers = engine, draw, readers
+    Until ``go`` is set no answer gets beyond its first token, so that the engine is full for once.
+    """
+
+    def __init__(
+        self,
+        engine: Engine[Request],
+        draw: Random,
+        readers: Executor,
+        answer: Callable[[Request], list[int]] = answer_of,
+    ) -> None:
+        self.engine, self.draw, self.readers, self.answer = engine, draw, readers, answer
+        self.go = Event()
         self.sent: list[Sent] = []
         self.said: Counter[str] = Counter()
 
@@ -58,9 +70,10 @@ class Client:
             sent.ticket = self.engine.submit(request, on_token=lambda token: self._hear(sent, token))
         except RefusedError as refusal:
             self._judge(fault, refusal.reason)
-            if refusal.reason == "full":  # come back when somebody has left
-                with suppress(Exception):
-                    self.sent[-25].ticket.result(60)
+            if refusal.reason == "full" and self.go.is_set():  # come back when many have left
+                for one in self.sent[-40:-20]:
+                    with suppress(Exception):
+                        one.ticket.result(60)
             return
         self.sent.append(sent)
         if fault == "cancelled at once":
@@ -73,7 +86,7 @@ class Client:
         for sent in self.sent:
             ticket, error = sent.ticket, sent.ticket.error
             assert ticket.done(), f"{ticket} is lost"
-            right = answer_of(ticket.request)
+            right = self.answer(ticket.request)
             assert sent.heard == right[: ticket.tokens]
             if error is None:
                 assert ticket.result() == right
@@ -95,6 +108,7 @@ class Client:
         return Request(prompt, new, made.stop, deadline, name)
 
     def _hear(self, sent: Sent, token: int) -> None:
+        self.go.wait(60)
         sent.heard.append(token)
         if len(sent.heard) < 2:
             return

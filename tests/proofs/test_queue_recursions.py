@@ -63,23 +63,40 @@ def by_ciw(when: Tensor, work: Tensor, servers: int) -> Tensor:
     return torch.tensor([record.waiting_time for record in records], dtype=torch.float64)
 
 
-def drawn(kind: str, servers: int, count: int) -> tuple[Tensor, Tensor]:
-    """One trace at load 0.9."""
+ARRIVALS = {  # of so many a second, (rate, count, seed)
+    "Poisson": arrivals.poisson,
+    "gamma, steady": lambda rate, count, seed: arrivals.bursty(rate, 0.25, count, seed),
+    "gamma, bursty": lambda rate, count, seed: arrivals.bursty(rate, 4.0, count, seed),
+}
+
+
+def drawn(
+    kind: str, servers: int, count: int, load: float = 0.9, coming: str = "Poisson"
+) -> tuple[Tensor, Tensor]:
+    """One trace."""
     work = KINDS[kind](count, 77 + servers)
-    return arrivals.poisson(0.9 * servers, count, 78 + servers), work
+    return ARRIVALS[coming](load * servers, count, 78 + servers), work
 
 
 @pytest.mark.parametrize("simulator", [by_simpy, by_ciw])
 @pytest.mark.parametrize("servers", [1, 2, 4, 8])
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_wait_is_the_one_that_an_independent_simulator_finds(simulator, servers, kind, full):
-    when, work = drawn(kind, servers, 100_000 if full else 2_000)
+@pytest.mark.parametrize(("load", "coming"), [(0.5, "Poisson"), (0.9, "Poisson"), (0.95, "Poisson"),
+                                              (0.9, "gamma, steady"), (0.5, "gamma, bursty"),
+                                              (0.95, "gamma, bursty")])  # fmt: skip
+def test_every_wait_is_the_one_that_an_independent_simulator_finds(
+    simulator, servers, kind, load, coming, full
+):
+    """In full, at load 0.9 of Poisson arrivals 10⁵ customers, elsewhere fewer: events take their time."""
+    count = 2_000 if not full else 100_000 if (load, coming) == (0.9, "Poisson") else 20_000
+    when, work = drawn(kind, servers, count, load, coming)
     found = simulator(when, work, servers)
     for method in ("loop", "heap"):
         torch.testing.assert_close(multiserver.waits(when, work, servers, method), found, **TOLERANCE)
     if servers == 1:
         for method in ("loop", "scan", "cumulative"):
             torch.testing.assert_close(lindley.waits(when, work, method), found, **TOLERANCE)
+    assert float((found > 1e-3).double().mean()) > 0.01  # or nobody waited, and all were equal for nothing
 
 
 @pytest.mark.parametrize("load", [0.5, 0.95, 1.0, 1.05])

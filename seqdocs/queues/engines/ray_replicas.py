@@ -8,8 +8,10 @@ replaced where there is room, and its request goes on there from the token its c
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from threading import Lock
 from typing import Any, TypeVar
 
@@ -42,7 +44,7 @@ class RayReplicasEngine(ProcessPoolEngine[Request]):
             else a cluster of this machine alone, which ends with the last engine on it.
         num_cpus: what each actor reserves of a machine. With one or more, two cores may be too few for two
             actors beside their driver, and Ray would wait for ever.
-        start_seconds: how long to wait for a new actor.
+        start_seconds: how long to wait for a new actor, and for a cluster to answer.
         options: as of :class:`~seqdocs.queues.engines.process_pool.ProcessPoolEngine`.
 
     Raises:
@@ -64,7 +66,10 @@ class RayReplicasEngine(ProcessPoolEngine[Request]):
         self._ray = _ray()
         with _session.lock:
             if not self._ray.is_initialized():
-                self._ray.init(log_to_driver=False, logging_level="ERROR", **_place(address))
+                if address is not None:
+                    _knock(address, start_seconds)
+                with _asked_once(address):
+                    self._ray.init(log_to_driver=False, logging_level="ERROR", **_place(address))
                 _session.ours = True
             _session.engines += 1
             self._in_session = True
@@ -190,6 +195,31 @@ class Replica:
             said = ("error", portable(error))
         self._tokens = None
         return said
+
+
+def _knock(address: str, seconds: float) -> None:
+    """Find out whether anybody is there: Ray itself would ask for ten minutes."""
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():
+        return  # "auto" is found in this machine's own files, or not
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), seconds).close()
+    except (OSError, OverflowError) as error:
+        raise ConnectionError(f"no Ray cluster answers at {address}: {error}") from None
+
+
+@contextmanager
+def _asked_once(address: str | None) -> Iterator[None]:
+    """Have Ray try a cluster once, half a minute, and not twenty times: what listens there may not be Ray."""
+    name = "RAY_gcs_server_port_wait_time_s"
+    if address is None or name in os.environ:
+        yield
+        return
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        del os.environ[name]
 
 
 def _place(address: str | None) -> dict[str, Any]:

@@ -104,6 +104,16 @@ def test_more_replicas_than_the_cluster_has_room_for_are_refused_at_once(pool):
         pool(replicas=9)
 
 
+@pytest.mark.timeout(60)  # Ray itself would ask for ten minutes, silently
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999"])
+def test_a_cluster_that_does_not_answer_is_no_cluster(address):
+    ray = pytest.importorskip("ray", reason="needs the package ray, which is in the group `test`")
+    assert not ray.is_initialized()  # else that one would be taken
+    with pytest.raises(ConnectionError, match=rf"^no Ray cluster answers at {address}: "):
+        RayReplicasEngine(services.make, 1, address=address, start_seconds=10)
+    assert not ray.is_initialized()
+
+
 def test_without_ray_one_sentence_says_how_to_get_it(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ImportError, match=r"^replicas as Ray actors need the package ray; install it with"):
