@@ -129,7 +129,7 @@ def overlap(device, *, count=16, seconds=0.02, rounds=5):  # threads of this mac
     split = all_of(
         above(gains["waits"], 3.0, "requests that wait: time one by one over time in turns"),
         below(gains["computes"], 3.0, "requests that compute: the same"),
-        above(gains["trains"], 1.2, "training steps: time loading in turn over time loading ahead"),
+        above(gains["trains"], 1.1, "training steps: time loading in turn over time loading ahead"),
     )
     return {
         "seconds": {

@@ -193,7 +193,7 @@ for run in closed():
         + ".",
         caption="The same requests through four engines. Light: all tokens; full: answers that began within"
         f" {run['target_first']['value']} s and then took at most {1e3 * run['target_per']['value']:.0f} ms a"
-        " token.",
+        " token. Above the bars: how much of the reserved cache for keys and values held none.",
         run=run,
         columns=2,
     )
@@ -215,6 +215,7 @@ for run in closed():
         )
     left.set_xticks(range(len(COLOURS)), COLOURS)
     left.set(ylabel="tokens/s")
+    left.tick_params(axis="x", labelsize="small")
     left.margins(y=0.15)
     right.set(xlabel="time to first token, ms", ylabel="time per token, ms", xscale="log")
     right.margins(0.25)

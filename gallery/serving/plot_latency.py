@@ -36,14 +36,14 @@ from seqdocs.queues.retries import Retries, lateness
 from seqdocs.queues.token_latency import first_token_latencies, inter_token_latencies, seconds_per_token
 from seqdocs.queues.trace import latencies
 
-SHORT, LONG = 16, 448  # tokens of a prompt
+SHORT, LONG = 16, 960  # tokens of a prompt
 
 
 def language_model(device):
     """A model of about a million parameters."""
     torch.set_num_threads(1)  # one for the model; the sender needs the other core
     torch.manual_seed(0)
-    model = CausalLM(vocabulary=1024, context=512, width=128, layers=4, heads=4, tied=False)
+    model = CausalLM(vocabulary=1024, context=1024, width=128, layers=4, heads=4, tied=False)
     return model.to(device).eval()
 
 

@@ -196,7 +196,7 @@ for run in live():
     axes.set_yticks(range(len(names)), names)
     axes.invert_yaxis()
     axes.set(xlabel="mean number inside, requests", ylabel="engine")
-    axes.legend()
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 # %%
 # Where it is off
