@@ -22,8 +22,6 @@ last inputs, attention the keys and values of all positions.
 Sources: each model's own module names its paper.
 """
 
-from __future__ import annotations
-
 import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
