@@ -1,6 +1,7 @@
 r"""KV cache: the keys and values of the positions so far, so that a new one need not compute them again.
 
-Letters: B batch · m heads of keys and values · T new positions · S positions seen · d width of a head.
+Letters: B batch · m heads of keys and values · T new positions · S positions seen · d width of a key ·
+e width of a value, mostly d.
 
 While a causal model writes, the keys and values of a position never change: no later position reaches it.
 Keeping them makes a step cost one position instead of all. The price is memory, 2 B m d numbers for each
@@ -58,7 +59,7 @@ class KVCache:
         Raises:
             ValueError: if they do not fit, in batch, heads, width, dtype, device or capacity.
         """
-        _check(k, v, self.keys)
+        _check(k, v, self.keys, self.values)
         end = self.length + k.shape[2]
         capacity = self.keys.shape[2]
         if end > capacity:
@@ -105,7 +106,7 @@ class WindowCache:
         Raises:
             ValueError: if they do not fit, in batch, heads, width, dtype or device.
         """
-        _check(k, v, self.keys)
+        _check(k, v, self.keys, self.values)
         self.length += k.shape[2]
         k, v = torch.cat((self.keys, k), 2), torch.cat((self.values, v), 2)
         first = max(0, k.shape[2] - (self.window - 1))
@@ -119,16 +120,17 @@ Cache = KVCache | WindowCache
 
 def _check_rooms(keys: Tensor, values: Tensor) -> None:
     checks.dimensions("keys", keys, "(B, m, T, d)")
-    checks.shape("values", values, "that of `keys`", keys.shape)
+    checks.dimensions("values", values, "(B, m, T, e)")
+    checks.shape("values", values, "(B, m, T, e)", (*keys.shape[:3], values.shape[-1]))
     checks.alike("values", values, keys, "`keys` are")
 
 
-def _check(k: Tensor, v: Tensor, kept: Tensor) -> None:
-    B, m, _, d = kept.shape
+def _check(k: Tensor, v: Tensor, keys: Tensor, values: Tensor) -> None:
+    (B, m, _, d), e = keys.shape, values.shape[3]
     if k.ndim != 4 or (k.shape[0], k.shape[1], k.shape[3]) != (B, m, d):
         raise ValueError(
             f"keys have shape {tuple(k.shape)}; this cache holds (B, m, T, d) = ({B}, {m}, T, {d})"
         )
-    checks.shape("v", v, "that of `k`", k.shape)
-    checks.alike("k", k, kept, "the cache is")
-    checks.alike("v", v, kept, "the cache is")
+    checks.shape("v", v, "(B, m, T, e)", (*k.shape[:3], e))
+    checks.alike("k", k, keys, "the cache is")
+    checks.alike("v", v, keys, "the cache is")
