@@ -42,9 +42,10 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests; those that look at the site skip when it has not been built."""
+    """Run all tests, one process a core (``-- -n 0``: in one); without a built site those of it skip."""
     install(session, "test")
-    session.run("pytest", "-q", *session.posargs, env=STABLE)
+    several = ("-n", "auto", "--maxprocesses", "4", "--dist", "loadfile")
+    session.run("pytest", "-q", *several, *session.posargs, env=STABLE)
 
 
 @nox.session

@@ -39,7 +39,8 @@ def followed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {
+    told = {name: value for name, value in os.environ.items() if not name.startswith("SEQDOCS_")}
+    env = told | {
         "PYTHONPATH": str(folder),
         "SEQDOCS_SMALL": "1",
         "MPLBACKEND": "agg",

@@ -6,13 +6,10 @@ The figures stand at the end of pytest's own report. ``SEQDOCS_SEED`` draws othe
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from random import Random
 
 import pytest
 from small_checkout import Checkout, small_checkout
-
-FIGURES: list[str] = []
 
 
 @pytest.fixture(scope="session")
@@ -28,21 +25,8 @@ def draw() -> Random:
 
 
 @pytest.fixture(scope="session")
-def proven() -> Callable[[str], None]:
-    """Say what was shown, with its figure."""
-    return FIGURES.append
-
-
-@pytest.fixture(scope="session")
 def origin(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """A small checkout, measured and built, that every proof copies and none changes."""
     made = small_checkout(tmp_path_factory.mktemp("origin") / "seqdocs", {"PYTHONUNBUFFERED": "1"})
     made.build()
     return made
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if FIGURES:
-        terminalreporter.section("proofs")
-        for figure in FIGURES:
-            terminalreporter.line(figure)
