@@ -2,6 +2,8 @@
 
 The model is randomly initialised and reads bytes. Ctrl-C or a TERM signal closes the door, serves everybody
 who is inside, and ends; a second Ctrl-C does not wait for them. A static batch waits until it is full.
+
+GET /metrics tells how the last requests went: their times, rates and memory.
 """
 
 from __future__ import annotations
