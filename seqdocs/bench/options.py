@@ -15,7 +15,8 @@ class Options:
     """The options of an experiment, checked.
 
     ``small`` are other values of some parameters, with which it takes a second or two, for tests.
-    ``seconds`` and ``memory_gb`` (10⁹ bytes that its process has for itself) limit its run in the build.
+    ``seconds`` and ``memory_gb`` (10⁹ bytes of the host that its process has for itself, besides what a GPU's
+    driver takes) limit its run in the build.
     ``devices`` says where it can run. ``data`` are the files it reads: names or globs relative to the
     checkout (see :mod:`seqdocs.bench.data`). ``packages`` are other distributions whose versions
     decide what it finds: when one is new, or absent no longer, it is measured again.

@@ -15,11 +15,14 @@ from typing import TextIO
 
 from seqdocs.bench import machine
 from seqdocs.bench.files import sweep, write_whole
+from seqdocs.bench.options import Options
 from seqdocs.bench.plan import Case, Failure, PlanError, cases, devices_here, fresh, own_store, select, shown
 from seqdocs.bench.progress import Progress
 from seqdocs.bench.shown import dump
 from seqdocs.bench.store import Store
 from seqdocs.bench.supervise import Limits, supervise
+
+DRIVER = 4e9  # bytes of the host's memory that a GPU's driver may take in a process, however little it computes
 
 
 @dataclass
@@ -124,12 +127,17 @@ def measure(case: Case, device: str, store: Store, log: Path, tick: Callable[[fl
             env=_environment(),
             folder=Path(folder),
             log=log,
-            limits=Limits(options.seconds, options.memory_gb * 1e9),
+            limits=limits(options, device),
             tick=tick,
         )
     if reason is None and fresh(case, device, store) is None:
         return "ended without a record"
     return reason
+
+
+def limits(options: Options, device: str) -> Limits:
+    """What an experiment may use on a device."""
+    return Limits(options.seconds, options.memory_gb * 1e9 + (0 if device == "cpu" else DRIVER))
 
 
 def run_all(

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from seqdocs.bench import machine
+from seqdocs.bench.options import Options
 from seqdocs.bench.plan import PlanError, cases, find_root, own_store, select
-from seqdocs.bench.runner import run_all
+from seqdocs.bench.runner import DRIVER, limits, run_all
 from seqdocs.bench.shown import Shown
 from seqdocs.bench.store import Store
 
@@ -424,3 +425,9 @@ def test_a_checkout_is_found_upward(toy, tmp_path):
     assert find_root(toy / "gallery" / "one") == toy
     with pytest.raises(PlanError, match="is in no checkout: no folder upward has both"):
         find_root(tmp_path)
+
+
+def test_a_driver_of_a_gpu_is_not_held_against_an_experiment() -> None:
+    options = Options(seconds=5, memory_gb=1)
+    assert limits(options, "cpu").memory == 1e9
+    assert limits(options, "cuda").memory == 1e9 + DRIVER
