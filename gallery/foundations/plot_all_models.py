@@ -159,8 +159,9 @@ def costs(device, width=64, length=128, seen=256, counted=64):
 # ---------
 # The first four number columns are counted and hold on every machine; the last three are this machine's. On
 # the page of :term:`sequential models` the table can be sorted. ``torch.nn``'s rows are what compiled code
-# makes of the same cells. The matrix memories have no compiled form for a CPU that we could put beside them:
-# the packages that carry one are kernels for GPUs. They are timed beside attention and the cells instead.
+# makes of the same cells. For the memories of keys and values, from linear attention to mLSTM, we know of no
+# compiled form for a CPU: ``flash-linear-attention``, which has them, is kernels for GPUs. They are timed
+# beside attention and the compiled cells instead.
 
 measured = costs()
 for run in measured:

@@ -148,7 +148,10 @@ RULES: dict[str, tuple[Callable[..., tuple[Tensor, Any]], int]] = {
     "delta rule": (_delta, 1),
     "mLSTM": (_mlstm, 2),
 }
-"""Memories of matrix form: the rule, and how many gates it wants per head and step."""
+"""Memories of matrix form: the rule, and how many gates it wants per head and step.
+
+:meta hide-value:
+"""
 
 
 def _attention(width: int, **options: Any) -> Cached:
@@ -202,4 +205,7 @@ CATALOGUE: dict[str, Model] = {
     "window attention": Model(functools.partial(_attention, window=32), "attention", "T k D + T D²", "1"),
     "Transformer block": Model(_block, "attention", "T² D + T D²", "1"),
 }
-"""Name: the model. The order is the one of tables."""
+"""Name: the model. The order is the one of tables.
+
+:meta hide-value:
+"""

@@ -145,7 +145,10 @@ OTHERS: dict[str, Row] = {
     "BERT of two layers": Row(_bert, "attention", ALL_PAIRS, "1", reads="tokens", no_state=BOTH_WAYS),
     "GPT of two blocks": Row(_gpt, "attention", ALL_PAIRS, "1", reads="tokens"),
 }  # fmt: skip
-"""What the catalogue leaves out."""
+"""What the catalogue leaves out.
+
+:meta hide-value:
+"""
 
 STOCK: dict[str, Row] = {
     "torch.nn.RNN": Row(functools.partial(_cell, nn.RNN), "rnn", "T D²", "T", no_way=IN_PLACE),
@@ -155,12 +158,18 @@ STOCK: dict[str, Row] = {
     "torch.nn.GRU": Row(functools.partial(_cell, nn.GRU), "gru", "T D²", "T", no_way=IN_PLACE),
     "torch.nn.TransformerEncoderLayer": Row(StockBlock, "attention", ALL_PAIRS, "1", no_state=REREADS),
 }
-"""torch's own, to compare with."""
+"""torch's own, to compare with.
+
+:meta hide-value:
+"""
 
 OURS: dict[str, Row] = {name: Row(*model) for name, model in CATALOGUE.items()} | OTHERS
 OURS["window attention"] = OURS["window attention"]._replace(reach=32)
 ROWS: dict[str, Row] = OURS | STOCK
-"""Name: the row. The order is the one of tables."""
+"""Name: the row. The order is the one of tables.
+
+:meta hide-value:
+"""
 
 
 def sample(row: Row, B: int, T: int, D: int) -> Tensor:
