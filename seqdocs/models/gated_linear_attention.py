@@ -112,12 +112,21 @@ def _chunks(q: Tensor, k: Tensor, v: Tensor, gate: Tensor, S: Tensor, *, L: int)
     whole = since_start[..., -1:, :]
     ends = (torch.exp(whole - since_start) * k).mT @ v  # what each chunk leaves by itself, (B, n, T/L, K, V)
     starts, last = _between(torch.exp(whole.squeeze(3)), ends, S)
-    y = (torch.exp(since_start) * q) @ starts + _within(q, k, since_start) @ v
+    y = (torch.exp(since_start) * q) @ starts + fading_scores(q, k, since_start) @ v
     return y.flatten(2, 3)[:, :, :T], last.reshape(*S.shape[:3], V)
 
 
-def _within(q: Tensor, k: Tensor, since_start: Tensor) -> Tensor:
-    """Scores of the pairs of a chunk, (…, L, L); zero above the diagonal."""
+def fading_scores(q: Tensor, k: Tensor, since_start: Tensor) -> Tensor:
+    """Scores of the pairs of a chunk, zero above the diagonal.
+
+    Args:
+        q: queries, (…, L, K).
+        k: keys, (…, L, K).
+        since_start: log of what a step keeps of the chunk's first state, (…, L, K), or (…, L, 1).
+
+    Returns:
+        (…, L, L).
+    """
     L = q.shape[-2]
     late = torch.ones(L, L, dtype=torch.bool, device=q.device).triu(1)
     between = since_start[..., :, None, :] - since_start[..., None, :, :]  # (…, L, L, K or 1)

@@ -47,6 +47,44 @@ def test_values_and_gradients_are_those_of_the_matrix_recurrence(B, T, method):
     assert_same(lambda *leaves: delta_rule(*leaves, method=method), formula, inputs(B, T))
 
 
+GATES = {
+    "one for all": (),
+    "of a head": (n, 1, 1),
+    "of a step": (1, n, "T", 1),
+    "of a channel": (1, n, "T", K),
+}
+
+
+def gated_formula(q, k, v, beta, S, gate):
+    """S[t] = (I - β k kᵀ) Diag(g) S[t-1] + β k vᵀ, a step at a time."""
+    outputs = []
+    gate = gate.expand(q.shape)
+    for t in range(q.shape[2]):
+        here = [x[:, :, t : t + 1] for x in (q, k, v, beta)]
+        y, S = formula(*here, torch.exp(gate[:, :, t, :, None]) * S)
+        outputs.append(y)
+    return (torch.cat(outputs, 2) if outputs else v * 0), S
+
+
+@each_method
+@pytest.mark.parametrize("T", [0, 1, 7, CHUNK, CHUNK + 5])
+@pytest.mark.parametrize("gate", GATES)
+def test_a_memory_that_fades_is_that_of_the_matrix_recurrence(gate, T, method):
+    leaves = inputs(2, T)
+    log_gate = -3 * torch.rand([T if size == "T" else size for size in GATES[gate]], dtype=torch.float64)
+    ours = lambda *z: delta_rule(*z[:-1], log_gate=z[-1], method=method)  # noqa: E731
+    assert_same(ours, gated_formula, [*leaves, log_gate])
+
+
+@each_method
+def test_a_gate_that_shuts_at_once_stays_finite(method):
+    q, k, v, beta, state = inputs(1, 40, torch.float32)
+    y, last = delta_rule(q, k, v, beta, state, log_gate=torch.full((1, n, 40, 1), -1e4), method=method)
+    alone = beta[..., None] * (q * k).sum(-1, keepdim=True) * v  # each step sees itself only
+    torch.testing.assert_close(y, alone)
+    assert last.isfinite().all()
+
+
 @each_method
 def test_gradients_pass_torchs_own_check(method):
     leaves = [x.requires_grad_() for x in inputs(1, 5)]
@@ -97,6 +135,11 @@ REFUSED = [
     ((Q, Q, Q, Q), {}, "`beta` has shape (2, 2, 5, 3); it is (B, n, T) = (2, 2, 5)"),
     ((Q, Q, Q, BETA, Q), {}, "`state` has shape (2, 2, 5, 3); it is (B, n, K, V) = (2, 2, 3, 3)"),
     ((Q, Q, Q, BETA.double()), {}, "`beta` is torch.float64 but `q` is torch.float32; convert one of them"),
+    (
+        (Q, Q, Q, BETA),
+        {"log_gate": BETA},
+        "`log_gate` has shape (2, 2, 5); it broadcasts to (B, n, T, K) = (2, 2, 5, 3)",
+    ),
     ((Q, Q, Q, BETA), {"method": "fast"}, '`method` is \'fast\'; it is "loop" or "chunked"'),
 ]
 
