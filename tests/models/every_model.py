@@ -165,9 +165,9 @@ def gated(method: str) -> Call:
 
 def corrected(method: str) -> Call:
     def call(net: Heads, x: Tensor, state: Any) -> tuple[Tensor, Any]:
-        q, k, v, beta = net(x)
-        beta = torch.sigmoid(beta).squeeze(-1)
-        return by_heads(*delta_rule(q, F.normalize(k, dim=-1), v, beta, state, method=method))
+        q, k, v, beta, *gate = net(x)
+        beta, faded = torch.sigmoid(beta).squeeze(-1), F.logsigmoid(gate[0]) if gate else None
+        return by_heads(*delta_rule(q, F.normalize(k, dim=-1), v, beta, state, log_gate=faded, method=method))
 
     return call
 
@@ -317,6 +317,7 @@ add("linear attention", lambda: Heads(4, 4, 3), linear, *SCAN, parts=(17, 0, 5, 
 add("retention", lambda: Heads(4, 4, 3), retained, *SCAN, parts=(17, 0, 5, 18))
 add("gated linear attention", lambda: Heads(4, 4, 3, 4), gated, *SCAN, parts=(17, 0, 5, 18))
 add("delta rule", lambda: Heads(4, 4, 3, 1), corrected, "loop", "chunked", parts=(33, 0, 5, 2))
+add("gated delta rule", lambda: Heads(4, 4, 3, 1, 4), corrected, "loop", "chunked", parts=(33, 0, 5, 2))
 add("mLSTM", lambda: Heads(4, 4, 3, 1, 1), exponential, *SCAN, parts=(65, 0, 3, 2))
 for kind, cell, step in (("RNN", RNN, rnn_step), ("GRU", GRU, gru_step)):
     add(f"DEER {kind}", lambda cell=cell: cell(D, H), lambda method, step=step: by_newton(step, method),
