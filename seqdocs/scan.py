@@ -114,7 +114,7 @@ def associative_scan(
     """
     for n, e in enumerate(elements):
         if not -e.ndim <= dim < e.ndim:
-            raise ValueError(f"`dim` is {dim}; `elements[{n}]` has shape {tuple(e.shape)}")
+            raise ValueError(f"`dim` is {dim}; it is one of the {e.ndim} dimensions of `elements[{n}]`")
     lengths = [e.shape[dim] for e in elements]
     if len(set(lengths)) != 1:
         raise ValueError(

@@ -139,8 +139,11 @@ def beam_search(
 
 
 def _answers(beam: Tensor, totals: Tensor, penalty: Penalty) -> list[Hypothesis]:
-    divisor = penalty(beam.shape[1]) if len(beam) else 1.0
-    checks.number("penalty", divisor, 0 < divisor < math.inf, f"positive and finite, also at {beam.shape[1]}")
+    if not len(beam):
+        return []
+    length = beam.shape[1]
+    divisor = penalty(length)
+    checks.number(f"penalty({length})", divisor, 0 < divisor < math.inf, "positive and finite")
     return [
         Hypothesis(tuple(tokens), total, total / divisor)
         for tokens, total in zip(beam.tolist(), totals.tolist(), strict=True)

@@ -142,8 +142,9 @@ def set_forget_bias(lstm: LSTM | nn.LSTM, bias: float) -> None:
     Raises:
         ValueError: if the rows of ``lstm`` are not i, f, g, o, or ``bias`` is not finite.
     """
-    if not isinstance(lstm, LSTM | nn.LSTM) or getattr(lstm, "gates", 4) != 4:  # 1997's has three
-        raise ValueError(f"`lstm` is a {type(lstm).__name__}; it is an LSTM that has a forget gate")
+    known = isinstance(lstm, LSTM | nn.LSTM) and getattr(lstm, "gates", 4) == 4  # that of 1997 has three
+    if not known or not getattr(lstm, "bias", True):
+        raise ValueError(f"`lstm` is {type(lstm).__name__}; it is an LSTM with a forget gate and biases")
     checks.number("bias", bias, math.isfinite(bias), "finite")
     H = lstm.hidden_size
     for layer in range(lstm.num_layers):

@@ -62,7 +62,7 @@ def modrelu(z: Tensor, b: Tensor) -> Tensor:
     Raises:
         ValueError: if it does not, or the two differ in dtype or device.
     """
-    checks.broadcasts("b", b, "z", z.shape)
+    checks.broadcasts("b", b, "the shape of `z`", z.shape)
     checks.alike("b", b, z, "`z` is")
     return torch.sign(z) * torch.relu(z.abs() + b)
 

@@ -79,12 +79,8 @@ def draw(P: Tensor, batch: int, length: int, seed: Seed, start: Tensor | None = 
     checks.whole(0, batch=batch, length=length)
     V, order, rng = P.shape[-1], P.ndim - 1, generator(seed)
     tokens = torch.randint(V, (batch, length), generator=rng)
-    known = order if start is None else start.shape[1]
+    known = order if start is None else _checked(start, batch, order, length, V).shape[1]
     if start is not None:
-        checks.tokens("start", start, "(B, S)")
-        if len(start) != batch or not order <= known <= length or start.lt(0).any() or start.ge(V).any():
-            wanted = f"({batch}, S) with S in {order} … {length}, of tokens below {V}"
-            raise ValueError(f"`start` has shape {tuple(start.shape)}; it is {wanted}")
         tokens[:, :known] = start
     for t in range(known, length):
         p = P[tuple(tokens[:, t - order : t].unbind(1))].expand(batch, V)
@@ -118,10 +114,21 @@ def log_probability(P: Tensor, tokens: Tensor) -> Tensor:
 
 def next_tokens(P: Tensor, batch: int, length: int, seed: Seed) -> Batch:
     """The task of predicting each next token of a text: scored where the source has its whole context."""
+    checks.whole(0, length=length)
     x = draw(P, batch, length + 1, seed)
     scored = torch.ones(batch, length, dtype=torch.bool)
     scored[:, : max(0, P.ndim - 2)] = False
     return Batch(x[:, :-1], x[:, 1:], scored)
+
+
+def _checked(start: Tensor, batch: int, order: int, length: int, V: int) -> Tensor:
+    checks.tokens("start", start, "(B, S)")
+    if len(start) != batch or not order <= start.shape[1] <= length:
+        wanted = f"(B, S) = ({batch}, {order} … {length})"
+        raise ValueError(f"`start` has shape {tuple(start.shape)}; it is {wanted}")
+    if ((start < 0) | (start >= V)).any():
+        raise checks.unknown("start", start, V)
+    return start
 
 
 def _check_table(P: Tensor) -> None:

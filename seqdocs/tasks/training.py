@@ -86,7 +86,7 @@ def squared_error(model: nn.Module, batch: Batch) -> Tensor:
         ValueError: as :func:`answers`; also if the model returns more than one number for each.
     """
     said, right = answers(model, batch).reshape(-1), batch.y[batch.scored]
-    checks.shape("model(batch.x)", said, "one number for each answer that counts,", right.shape)
+    checks.shape("model(batch.x)", said, "one number for each answer, (N,)", right.shape)
     return F.mse_loss(said, right)
 
 
