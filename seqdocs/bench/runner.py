@@ -22,7 +22,7 @@ from seqdocs.bench.shown import dump
 from seqdocs.bench.store import Store
 from seqdocs.bench.supervise import Limits, supervise
 
-DRIVER = 4e9  # bytes of the host's memory that a GPU's driver may take in a process, however little it computes
+DRIVER = 4e9  # bytes of the host that the driver of a GPU may take in a process, however little it computes
 
 
 @dataclass
