@@ -291,7 +291,7 @@ for run in requirements():
 # more there are, the less that says.
 
 
-@experiment(small={"names": ("window", "GRU"), "length": 6, "steps": 10}, seconds=120, memory_gb=2)
+@experiment(small={"names": ("window", "GRU"), "length": 6, "steps": 10}, seconds=400, memory_gb=2)
 def nesting(device, names=(), width=16, length=20, steps=120):
     """Share of right answers at the length of the training and at four times that; over two seeds."""
     torch.set_num_threads(1)
@@ -349,7 +349,7 @@ for run in nesting():
 # came before, and its last output does not move by one bit. The recurrent network's does.
 
 
-@experiment(small={"length": 6}, seconds=60, memory_gb=2)
+@experiment(small={"length": 6}, seconds=120, memory_gb=2)
 def independence(device, length=32, width=16):
     """Largest change of the last output when the earlier inputs are put in another order."""
     torch.set_num_threads(1)

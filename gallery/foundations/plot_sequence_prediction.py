@@ -80,7 +80,7 @@ def learned(make, text, test, steps, device):
 
 
 @experiment(
-    small={"orders": (1, 3), "width": 8, "steps": 5}, seconds=120, memory_gb=4, data=("glossary/*.md",)
+    small={"orders": (1, 3), "width": 8, "steps": 5}, seconds=240, memory_gb=4, data=("glossary/*.md",)
 )
 def text(device, orders=(1, 2, 3, 4, 5, 6), width=96, steps=250):
     """Bits per character of all predictors, in order and with the characters shuffled."""

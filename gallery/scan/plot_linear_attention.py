@@ -116,7 +116,7 @@ def directions(*sizes, seed):
     return F.normalize(torch.randn(*sizes, generator=generator(seed), dtype=torch.float64), dim=-1)
 
 
-@experiment(small={"pairs": (1, 4), "batch": 5}, seconds=60, memory_gb=2)
+@experiment(small={"pairs": (1, 4), "batch": 5}, seconds=120, memory_gb=2)
 def capacity(device, pairs=(1, 2, 4, 6, 8, 12, 16, 24, 32, 48), batch=1000):
     """Share of pairs that is read back, by how many were written."""
     rules = {
@@ -186,7 +186,7 @@ for run in capacity():
 # can drown a key that was not rewritten for long. The delta rule erases in the direction of the key.
 
 
-@experiment(small={"rewrites": (0, 3), "batch": 5}, seconds=60, memory_gb=2)
+@experiment(small={"rewrites": (0, 3), "batch": 5}, seconds=120, memory_gb=2)
 def rewriting(device, pairs=8, rewrites=(0, 1, 2, 4, 8, 16, 32, 64), batch=1000):
     """Share of keys whose last value is read back, by how many pairs were written again."""
     rules = {
@@ -262,7 +262,7 @@ def emptied_mlstm(k, v, q, pairs):
     return mlstm(q, k, v, torch.zeros_like(gate), gate)[0]
 
 
-@experiment(small={"sections": (1, 2), "batch": 5}, seconds=60, memory_gb=2)
+@experiment(small={"sections": (1, 2), "batch": 5}, seconds=120, memory_gb=2)
 def emptying(device, pairs=8, sections=(1, 2, 3, 4, 6, 8, 12, 16), batch=1000):
     """Share of the present section's pairs that is read back, by how many sections there were."""
     rules = {

@@ -20,7 +20,7 @@ The last value of the key that is asked for is the answer, so a model must also 
 
 Source: Ba, Hinton, Mnih, Leibo & Ionescu, "Using fast weights to attend to the recent past", NeurIPS 2016,
 section 4.1, https://arxiv.org/abs/1610.06258; Schlag, Irie & Schmidhuber, "Linear transformers are secretly
-fast weight programmers", ICML 2021, section 6.1.2 (keys that come again), https://arxiv.org/abs/2102.11174
+fast weight programmers", ICML 2021 (keys that come again), https://arxiv.org/abs/2102.11174
 """
 
 import torch
