@@ -45,7 +45,7 @@ def load_below_one(arrival_rate: float, service_mean: float, servers: int = 1) -
 
     Raises:
         ValueError: if an argument is out of range or ρ is 1 or more: then the line grows without end, see
-            :func:`seqdocs.queues.heavy.overload_wait`.
+            :func:`seqdocs.queues.theory.heavy.overload_wait`.
     """
     load = utilisation(arrival_rate, servers / positive("service_mean", service_mean, "seconds"))
     if load >= 1:
