@@ -48,7 +48,8 @@ def mg1_wait(arrival_rate: float, service_mean: float, service_second_moment: fl
 def md1_wait(arrival_rate: float, service_rate: float) -> float:
     """Mean wait with Poisson arrivals and equal service times (M/D/1): half of M/M/1's.
 
-    Arguments and errors: :func:`~seqdocs.queues.theory.mm1.mm1_wait`. Returns E[W] = ρ / (2 (μ − λ)), seconds.
+    Arguments and errors: :func:`~seqdocs.queues.theory.mm1.mm1_wait`. Returns E[W] = ρ / (2 (μ − λ)), in
+    seconds.
 
     Source: Erlang 1909; Kleinrock 1975, section 5.6.
 
