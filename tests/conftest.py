@@ -6,6 +6,7 @@ of its processes.
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections import Counter
@@ -39,6 +40,17 @@ def counted() -> dict[str, Counter[str]]:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if (output := getattr(session.config, "workeroutput", None)) is not None:  # this is one of several
         output["said"] = FIGURES, {source: dict(cases) for source, cases in CASES.items()}
+    elif os.environ.get("SEQDOCS_REQUIRE_ALL") and (missing := _missing(session.config)):
+        print(f"\nSEQDOCS_REQUIRE_ALL is set, but: {'; '.join(missing)}")
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _missing(config: pytest.Config) -> list[str]:
+    """What skipped tests say they need."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    skipped = reporter.stats.get("skipped", []) if reporter else []
+    reasons = {str(report.longrepr[2]).removeprefix("Skipped: ") for report in skipped}
+    return sorted(reason for reason in reasons if reason.startswith("needs "))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -139,7 +139,7 @@ def test_the_tests_find(seed: Seed, copy: Path, full: bool) -> None:
 
 def test_the_tests_find_that_there_is_no_site(copy: Path) -> None:
     """Where CI has built a site, its tests may not skip."""
-    env = {"SEQDOCS_SITE": str(copy / "nowhere"), "SEQDOCS_REQUIRE_SITE": "1"}
+    env = {"SEQDOCS_SITE": str(copy / "nowhere"), "SEQDOCS_REQUIRE_ALL": "1"}
     done = pytest_of(copy, "tests/site/test_links.py", env=env)
     assert done.returncode == 1
     assert "there is no built site" in done.stdout
@@ -241,7 +241,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_browser_finds(seed: Seed, site: Path, full: bool) -> None:
     if not full:
         pytest.skip("only with SEQDOCS_PROOFS=full")
-    env, tests = {"SEQDOCS_SITE": str(site), "SEQDOCS_REQUIRE_SITE": "1"}, seed.tests.split()
+    env, tests = {"SEQDOCS_SITE": str(site), "SEQDOCS_REQUIRE_ALL": "1"}, seed.tests.split()
     clean = pytest_of(ROOT, *tests, env=env)
     assert clean.returncode == 0, f"without a failure: {clean.stdout[-3000:]}"
     before = seed.plant(site)

@@ -27,8 +27,8 @@ PATIENCE = 10_000  # ms
 
 
 def absent(reason: str) -> None:
-    """Skip with a reason; where SEQDOCS_REQUIRE_SITE is set (CI built the site) fail instead."""
-    if os.environ.get("SEQDOCS_REQUIRE_SITE"):
+    """Skip with a reason; where SEQDOCS_REQUIRE_ALL is set (CI built the site) fail instead."""
+    if os.environ.get("SEQDOCS_REQUIRE_ALL"):
         pytest.fail(reason)
     pytest.skip(reason)
 

@@ -23,7 +23,7 @@ from tests.queues.http.front import front, wait_for
 
 pytest.importorskip("uvicorn", reason="needs uvicorn, which is in the group `test`")
 openai = pytest.importorskip("openai", reason="needs openai, which is in the group `test`")
-httpx = pytest.importorskip("httpx", reason="needs httpx, which openai brings")
+httpx = pytest.importorskip("httpx2", reason="needs httpx2, which openai brings")
 
 
 def text_of(tokens):
