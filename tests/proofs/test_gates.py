@@ -146,6 +146,20 @@ def test_the_tests_find_that_there_is_no_site(copy: Path) -> None:
     SEEN.setdefault("tests", []).append("no site")
 
 
+@pytest.mark.parametrize("several", [(), ("-n", "2")], ids=["one process", "two processes"])
+def test_the_tests_find_that_a_package_is_missing(copy: Path, several: tuple[str, ...]) -> None:
+    """Where CI has installed all packages, nothing that needs one may skip; elsewhere it may."""
+    place = copy / "tests/test_planted.py"
+    write(place, 'import pytest\n\npytest.importorskip("nowhere", reason="needs nowhere")\n')
+    told = {value: pytest_of(copy, *several, "tests/test_planted.py", env={"SEQDOCS_REQUIRE_ALL": value})
+            for value in ("", "1")}  # fmt: skip
+    place.unlink()
+    assert told[""].returncode in {0, pytest.ExitCode.NO_TESTS_COLLECTED}, told[""].stdout
+    assert told["1"].returncode == 1
+    assert "but: needs nowhere" in told["1"].stdout
+    SEEN.setdefault("tests", []).append(f"a package missing in {len(several) or 1} processes")
+
+
 # -- docs
 
 ENTRY, SCRIPT, MODULE = "glossary/term-one.md", "gallery/tiny/plot_one.py", "seqdocs/models/one.py"
