@@ -23,7 +23,7 @@ from seqdocs.bench.verdicts import verdict_by
 from seqdocs.models.language_model import CausalLM
 from seqdocs.queues.arrivals import mix
 from seqdocs.queues.engines.continuous_batch import ContinuousBatchEngine
-from seqdocs.queues.engines.decoder import decoder
+from seqdocs.queues.engines.decoder import decoder, kv_bytes_per_position
 from seqdocs.queues.engines.paged_cache import PagedCache
 from seqdocs.queues.engines.paged_model import PagedModel
 from seqdocs.queues.engines.request import Request
@@ -57,7 +57,7 @@ def serve(model, asked, positions, block, size):
     paged = PagedModel(model, positions // block, block)
     with ContinuousBatchEngine(paged, size, chunk=128, watch=usage.append) as engine:
         tickets = [engine.submit(request) for request in asked]
-    return [ticket.result() for ticket in tickets], usage, paged.bytes_per_position
+    return [ticket.result() for ticket in tickets], usage, kv_bytes_per_position(model)
 
 
 @experiment(small={"requests": 4, "size": 2, "blocks": (4, 512)}, seconds=60, memory_gb=1)

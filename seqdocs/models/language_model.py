@@ -219,7 +219,8 @@ class CausalLM(nn.Module):
                 f"`new_tokens` is {new_tokens}; after a prompt of {T} there is room for {room} at most"
             )
         tokens = torch.cat((prompt, prompt.new_empty(len(prompt), new_tokens)), dim=1)
-        first, later = self._reader(prompt, self.new_cache(len(prompt), T + max(new_tokens, 1) - 1))
+        if cached and new_tokens:
+            first, later = self._reader(prompt, self.new_cache(len(prompt), T + new_tokens - 1))
         for end in range(T, T + new_tokens):
             if not cached:
                 logits = self(tokens[:, :end])[:, -1]

@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 import torch
 
-from seqdocs.models.language_model import Block, CausalLM
+from seqdocs.models.language_model import CausalLM
 from seqdocs.queues.engines.request import Request
 
 
 def kv_bytes_per_position(model: CausalLM) -> int:
     """Bytes that the keys and values of one position take, in all layers."""
     weight = model.tokens.weight
-    attentions = [block.attention for block in model.blocks if isinstance(block, Block)]
+    attentions = [block.attention for block in model.each_block()]
     width = sum(one.key_value_heads * (weight.shape[1] // one.heads) for one in attentions)
     return 2 * width * weight.element_size()
 

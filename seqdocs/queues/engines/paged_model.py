@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from seqdocs.models.attention import CausalSelfAttention
-from seqdocs.models.language_model import Block, CausalLM
+from seqdocs.models.language_model import CausalLM
 from seqdocs.models.lean import product
 from seqdocs.models.positional import LearnedPositions, SinusoidalPositions, sinusoids
 from seqdocs.models.rotary import rotary_angles, rotate
@@ -66,7 +66,7 @@ class PagedModel:
     """
 
     def __init__(self, model: CausalLM, blocks: int, block_size: int) -> None:
-        self._layers = [block for block in model.blocks if isinstance(block, Block)]
+        self._layers = model.each_block()
         attention = self._layers[0].attention
         if attention.window is not None or attention.distance == "alibi":
             raise ValueError(
@@ -79,12 +79,6 @@ class PagedModel:
         self._model = model
         shape = (2, len(self._layers), blocks, block_size, m, weight.shape[1] // attention.heads)
         self._keys, self._values = weight.new_zeros(shape)
-
-    @property
-    def bytes_per_position(self) -> int:
-        """Bytes that the keys and values of one position take, in all layers."""
-        both: int = self._keys.nbytes + self._values.nbytes
-        return both // (self.blocks * self.block_size)
 
     @property
     def memory(self) -> tuple[Tensor, Tensor]:

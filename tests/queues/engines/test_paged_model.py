@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from seqdocs.models.language_model import CausalLM
+from seqdocs.queues.engines.decoder import kv_bytes_per_position
 from seqdocs.queues.engines.paged_model import PagedModel
 from seqdocs.queues.engines.scheduler import Reading
 
@@ -94,4 +95,5 @@ def test_a_position_is_as_many_bytes_as_its_keys_and_values():
         model = language_model(**options).to(dtype)
         _, cache = model.prefill(torch.tensor([[1]]), capacity=1)
         stored = sum(layer.keys.nbytes + layer.values.nbytes for layer in cache)
-        assert PagedModel(model, 5, 7).bytes_per_position == stored
+        held = sum(memory.nbytes for memory in PagedModel(model, 5, 7).memory)
+        assert held == 5 * 7 * stored == 5 * 7 * kv_bytes_per_position(model)
