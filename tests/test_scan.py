@@ -130,6 +130,15 @@ def test_no_state_is_a_state_of_zeros(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("only", [0, 1, 2])
+def test_each_argument_alone_can_have_a_gradient(method: str, only: int) -> None:
+    leaves = [torch.rand(2, 7, 3), torch.rand(2, 7, 3), torch.rand(2, 3)]
+    leaf = leaves[only].requires_grad_()
+    own, right = (torch.autograd.grad(scan(*leaves, method=name).sum(), leaf)[0] for name in (method, "loop"))
+    torch.testing.assert_close(own, right)
+
+
+@pytest.mark.parametrize("method", METHODS)
 def test_state_carries_across_chunks(method: str) -> None:
     a, b, h0 = problem(2, 63, 3)
     first = scan(a[:, :20], b[:, :20], h0, method=method)

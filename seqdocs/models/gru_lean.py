@@ -30,6 +30,7 @@ from seqdocs.models.lean import (
     last_of,
     product,
     refuse_twice,
+    tanh_for,
     to_start,
     weight_gradient,
 )
@@ -74,7 +75,7 @@ class _After(torch.autograd.Function):
         sizes: list[int], keep: bool,
     ) -> Tensor:  # fmt: skip
         B, H = h.shape
-        room, W = buffer(h, len(rows)), W_hh.t()
+        room, W, tanh = buffer(h, len(rows)), W_hh.t(), tanh_for(h)
         b = torch.cat((b_ih[: 2 * H] + b_hh[: 2 * H], b_ih[2 * H :]))
         gates, n = _from_inputs(rows, W_ih, b, 3 * H)
         gates[:, 2 * H :] = b_hh[2 * H :]
@@ -88,7 +89,7 @@ class _After(torch.autograd.Function):
         for before, state, given, n_t, rzu, rz, r, z, u in steps:
             torch.addmm(given, before, W, out=rzu)
             rz.sigmoid_()
-            n_t.addcmul_(r, u).tanh_()
+            tanh(n_t.addcmul_(r, u), n_t)
             torch.lerp(n_t, before, z, out=state)
         ctx.save_for_backward(rows, W_ih, W_hh, room, gates, n)
         ctx.sizes, ctx.B = sizes, B
@@ -143,7 +144,7 @@ class _Before(torch.autograd.Function):
         B, H = h.shape
         room, W_rz, U_n = buffer(h, len(rows)), W_hh[: 2 * H].t(), W_hh[2 * H :].t()
         gates, n = _from_inputs(rows, W_ih, b_ih + b_hh, 2 * H)
-        states = room.split_with_sizes([B, *sizes])
+        states, tanh = room.split_with_sizes([B, *sizes]), tanh_for(h)
         squashed = gates if keep else gates.new_empty(B, 2 * H)
         kept = n.new_empty(len(squashed), H)  # r ⊙ h
         steps = zip(
@@ -152,7 +153,7 @@ class _Before(torch.autograd.Function):
         )  # fmt: skip
         for before, state, given, n_t, rz, r, z, kept_t in steps:
             torch.addmm(given, before, W_rz, out=rz).sigmoid_()
-            n_t.addmm_(torch.mul(r, before, out=kept_t), U_n).tanh_()
+            tanh(n_t.addmm_(torch.mul(r, before, out=kept_t), U_n), n_t)
             torch.lerp(n_t, before, z, out=state)
         ctx.save_for_backward(rows, W_ih, W_hh, room, gates, kept, n)
         ctx.sizes, ctx.B = sizes, B

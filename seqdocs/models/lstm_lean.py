@@ -29,6 +29,7 @@ from seqdocs.models.lean import (
     last_of,
     product,
     refuse_twice,
+    tanh_for,
     to_start,
     weight_gradient,
 )
@@ -68,7 +69,7 @@ class _Walk(torch.autograd.Function):
         twice_g[2] = 2
         scale = twice_g.view(-1, 1)
         gates = product(rows, W_ih * scale, (b_ih + b_hh) * scale[:, 0])
-        W, minus = (W_hh * scale).t(), -h.new_ones(())
+        W, minus, tanh = (W_hh * scale).t(), -h.new_ones(()), tanh_for(h)
         states, every_c = room.split_with_sizes([B, *sizes]), cells.split_with_sizes([B, *sizes])
         views = (gates, *gates.chunk(4, 1), squashed)
         steps = zip(
@@ -79,7 +80,7 @@ class _Walk(torch.autograd.Function):
             ifgo.addmm_(h_before, W).sigmoid_()
             torch.add(minus, g, alpha=2, out=g)
             torch.mul(f, c_before, out=c_t).addcmul_(i, g)
-            torch.tanh(c_t, out=s)
+            tanh(c_t, s)
             torch.mul(o, s, out=h_t)
         ctx.save_for_backward(rows, W_ih, W_hh, room, cells, squashed, gates)
         ctx.sizes, ctx.B = sizes, B

@@ -24,6 +24,7 @@ from seqdocs.models.lean import (
     last_of,
     product,
     refuse_twice,
+    tanh_for,
     to_start,
     weight_gradient,
 )
@@ -60,10 +61,10 @@ class _Walk(torch.autograd.Function):
         room = buffer(h, len(rows))
         y = room[B:]
         y[:] = product(rows, W_ih, b_ih + b_hh)
-        squash = torch.tanh_ if nonlinearity == "tanh" else torch.relu_
+        squash = tanh_for(h) if nonlinearity == "tanh" else lambda x, out: x.relu_()
         W, states = W_hh.t(), room.split_with_sizes([B, *sizes])
         for before, state in zip(before_each(states, sizes), states[1:], strict=True):
-            squash(state.addmm_(before, W))
+            squash(state.addmm_(before, W), state)
         ctx.save_for_backward(rows, W_ih, W_hh, room)
         ctx.sizes, ctx.nonlinearity, ctx.B = sizes, nonlinearity, B
         return y

@@ -58,7 +58,7 @@ def test_a_scan_by_loop_multiplies_and_adds_at_every_step() -> None:
 
 def test_a_chunked_scan_walks_three_roots() -> None:
     a, b = torch.rand(2, 1, 1024, 1)
-    assert 3 * 32 <= sequential_steps(partial(scan, method="chunked"), a, b) <= 3 * 32 + 10
+    assert 3 * 32 - 3 <= sequential_steps(partial(scan, method="chunked"), a, b) <= 3 * 32 + 10
 
 
 @pytest.mark.parametrize("count", [sequential_steps, path_length])

@@ -49,9 +49,13 @@ def read(net: Recurrent, method: str, lengths: list[int] | None = None):
 
 
 @each_kind
+@pytest.mark.parametrize("many", [1, lean.MANY])
 @pytest.mark.parametrize("T", LENGTHS)
 @pytest.mark.parametrize("B", BATCHES)
-def test_lean_is_the_loop_from_any_state(kind: str, B: int, T: int) -> None:
+def test_lean_is_the_loop_from_any_state(
+    kind: str, many: int, B: int, T: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lean, "MANY", many)
     net = fresh(kind, 2)
     leaves = [torch.randn(B, T, D, dtype=torch.float64), *states(kind, 2, B)]
     assert_same(read(net, "lean"), read(net, "loop"), leaves, net.parameters())
@@ -73,6 +77,19 @@ def test_gradients_are_those_of_differences(kind: str) -> None:
     x = torch.randn(3, 4, D, dtype=torch.float64)
     leaves = [leaf.requires_grad_() for leaf in (x, *states(kind, 1, 3))]
     assert torch.autograd.gradcheck(read(net, "lean", [2, 4, 0]), leaves)
+
+
+@pytest.mark.parametrize("n", [0, 1, lean.MANY - 1, lean.MANY, 3 * lean.MANY + 1])
+@pytest.mark.parametrize(
+    ("dtype", "digits"), [(torch.float64, 1e-15), (torch.float32, 3e-7), (torch.bfloat16, 0)]
+)
+def test_the_tanh_of_many_numbers_is_torchs(n: int, dtype: torch.dtype, digits: float) -> None:
+    x = torch.linspace(-20, 20, n, dtype=dtype)
+    right, out = torch.tanh(x), torch.full_like(x, torch.nan)
+    tanh = lean.tanh_for(x)
+    assert tanh(x, out) is out
+    torch.testing.assert_close(out, right, rtol=0, atol=digits)
+    torch.testing.assert_close(tanh(x, x), right, rtol=0, atol=digits)
 
 
 @pytest.mark.parametrize("kind", ["tanh", "gru", "lstm"])
