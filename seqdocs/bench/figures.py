@@ -116,6 +116,18 @@ def figure(
     return fig, axes[0] if len(axes) == 1 else axes
 
 
+def log_sizes(axes: Axes, sizes: Sequence[float]) -> None:
+    """Make the x axis logarithmic and name on it the sizes that were measured, and no others.
+
+    Args:
+        axes: whose x axis it is.
+        sizes: such as batch sizes or lengths, above 0.
+    """
+    axes.set_xscale("log")
+    axes.set_xticks(sizes, [f"{size}" for size in sizes])
+    axes.minorticks_off()
+
+
 def label_lines(axes: Axes, gap: float = 11.0) -> None:
     """Write each line's label at its right end, in its colour, instead of a legend.
 

@@ -107,6 +107,16 @@ def test_the_same_figure_is_the_same_bytes(tmp_path):
     assert texts[0] == texts[1]
 
 
+def test_a_logarithmic_axis_names_the_sizes_that_were_measured_alone():
+    _, axes = figures.figure(alt="A.")
+    axes.plot([3, 24, 160], [1, 2, 3])
+    figures.log_sizes(axes, [3, 24, 160])
+    axes.figure.canvas.draw()
+    assert axes.get_xscale() == "log"
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["3", "24", "160"]
+    assert len(axes.xaxis.get_minorticklocs()) == 0
+
+
 def test_labels_stand_at_the_ends_of_lines_and_never_touch():
     _, axes = figures.figure(alt="A.")
     for name, end in (("a", 1.0), ("b", 1.001), ("c", 1.002), ("d", 9.0)):
