@@ -32,11 +32,12 @@ def test_a_guess_that_is_far_off_moves_no_load() -> None:
     points = loads_that_come_out(0.02, 0.0108)
     assert [point["load"] for point in points] == pytest.approx([0.4, 0.6, 0.8, 0.9])
     assert [point["asked"] for point in points] == [0.4, 0.6, 0.8, 0.9]
+    assert [point["service"] for point in points] == pytest.approx([0.0108] * 4)
 
 
 def test_a_machine_that_changes_its_speed_between_two_runs_is_followed() -> None:
-    # Each run but the last of a load is served otherwise than the one before it.
-    points = loads_that_come_out(0.011, 0.0134, 0.0134, 0.012, 0.0121, 0.01105, 0.0131, 0.0131, 0.0108)
+    # The first run of each load is served otherwise than the one before it.
+    points = loads_that_come_out(0.011, 0.0134, 0.0134, 0.012, 0.0121, 0.01105, 0.0112, 0.0131, 0.0129)
     off = [abs(point["load"] / point["asked"] - 1) for point in points]
     assert max(off) <= 0.05
 

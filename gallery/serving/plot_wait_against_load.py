@@ -81,7 +81,7 @@ for run in recursion():
 # The load is the rate of arrivals times the mean service time. The rate we choose; the service time shows in
 # the run and not before, since the machine is not always as fast. So a run is made with the service time of
 # the one before it, and one that comes out further than :given:`5 %` from the load it was meant for is made
-# again with its own. The table says both; where points stand is the load that came out.
+# again, once, with its own. The table says both; where points stand is the load that came out.
 #
 # A run of a few seconds is not the long run that formulas speak of. So each point stands beside the
 # recurrence fed with *its own* times, at which requests were sent and how long each was served, and beside

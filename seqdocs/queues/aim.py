@@ -38,7 +38,7 @@ class Aimed(NamedTuple):
 
 
 def aim(
-    attempt: Callable[[float], Kept], load: float, service: float, *, within: float = 0.05, spare: int = 2
+    attempt: Callable[[float], Kept], load: float, service: float, *, within: float = 0.05, spare: int = 1
 ) -> Aimed:
     """Run at a load: again with the service time that the last run showed, until it is met.
 
