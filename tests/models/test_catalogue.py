@@ -36,6 +36,7 @@ WITHOUT_A_ROW = {
     "Transformer": "reads tokens and a second sequence",
     "Seq2Seq": "reads tokens and a second sequence",
     "Bert": "reads tokens",
+    "TokenClassifier": "reads tokens; its core has the row",
     "CausalLM": "reads tokens; its block has the row",
     "SpeechDetector": "reads sound",
 }

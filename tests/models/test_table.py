@@ -33,6 +33,7 @@ WITHOUT_A_ROW = {
     "RMSNorm": "treats each step for itself, and no row uses it",
     "SinusoidalPositions": "is added to the inputs of a model",
     "Recurrent": "is what the recurrent models share",
+    "TokenClassifier": "is a frame for any model; the model has the row",
     "Layer": "is what both layers of the Transformer share",
 }
 each_new_row = pytest.mark.parametrize("name", NEW)

@@ -23,6 +23,7 @@ from seqdocs.models.language_model import CausalLM
 from seqdocs.models.memory import cache_bytes, largest_context
 from seqdocs.models.ngram import NGram
 from seqdocs.models.seq2seq import Seq2Seq
+from seqdocs.models.token_classifier import TokenClassifier
 from tests.refusals.row import META, Row
 
 T = torch.tensor([[0, 1, 2]])
@@ -78,6 +79,16 @@ ROWS: list[Row] = [
         "`cache` holds 1 layers; the model has 2",
     ),
     (CausalLM, lambda: gpt().generate(T, 2.5), "`new_tokens` is 2.5; it is a whole number, at least 0"),
+    (
+        TokenClassifier,
+        lambda: TokenClassifier(torch.nn.Identity(), 0, vocabulary=5, classes=2),
+        "`width` is 0; it is at least 1",
+    ),
+    (
+        TokenClassifier,
+        lambda: TokenClassifier(torch.nn.Identity(), 4, vocabulary=5, classes=2)(FAR),
+        "`tokens` holds 9; tokens are 0 … 4",
+    ),
     (Bert, lambda: bert(layers=-1), "`layers` is -1; it is at least 0"),
     (Bert, lambda: bert(vocabulary=0), "`vocabulary` is 0; it is at least 1"),
     (Bert, lambda: bert()(FAR), "`tokens` holds 9; tokens are 0 … 4"),

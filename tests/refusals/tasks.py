@@ -13,6 +13,7 @@ from seqdocs.tasks.copying import copying
 from seqdocs.tasks.delayed_xor import delayed_xor
 from seqdocs.tasks.markov import draw, log_probability, next_tokens, transitions
 from seqdocs.tasks.parity import parity
+from seqdocs.tasks.questions import first_token, meaning, occurs, which_first
 from seqdocs.tasks.selective_copying import selective_copying
 from seqdocs.tasks.series import column, next_value
 from seqdocs.tasks.training import accuracy, answers, cross_entropy, squared_error, train
@@ -41,6 +42,10 @@ ROWS: list[Row] = [
         "`delay` is 1.5; it is a whole number, at least 0",
     ),
     (parity, lambda: parity(math.nan, 8, 0), "`batch` is nan; it is a whole number, at least 0"),
+    (occurs, lambda: occurs(1, 8.5, 0), "`length` is 8.5; it is a whole number, at least 1"),
+    (which_first, lambda: which_first(1, math.nan, 0), "`length` is nan; it is a whole number, at least 3"),
+    (first_token, lambda: first_token(1, 8.5, 0), "`length` is 8.5; it is a whole number, at least 1"),
+    (meaning, lambda: meaning(1, 8, 0, kinds=9.5), "`kinds` is 9.5; it is a whole number, at least 5"),
     (
         selective_copying,
         lambda: selective_copying(1, 8.5, 0),

@@ -44,3 +44,29 @@ def brackets(tokens: list[int], kinds: int) -> dict[int, int]:
             stack.append(token // 2)
         answers[t] = stack[-1] if stack else kinds
     return answers
+
+
+def occurs(tokens: list[int]) -> dict[int, int]:
+    """Whether there is a 0; fails if there are two."""
+    assert tokens.count(0) <= 1
+    return {len(tokens) - 1: int(0 in tokens)}
+
+
+def which_first(tokens: list[int]) -> dict[int, int]:
+    """Whether 0 comes before 1; fails unless each comes once."""
+    assert tokens.count(0) == tokens.count(1) == 1
+    return {len(tokens) - 1: int(tokens.index(0) < tokens.index(1))}
+
+
+def first_token(tokens: list[int]) -> dict[int, int]:
+    """What it began with; fails if one of the rest could be that."""
+    assert all(token > 1 for token in tokens[1:])
+    return {len(tokens) - 1: tokens[0]}
+
+
+def meaning(tokens: list[int]) -> dict[int, int]:
+    """The last token, or the other one after a 3; fails unless there is one topic."""
+    *before, word = tokens
+    topic = [token for token in before if token < 4]
+    assert topic in ([2], [3])
+    return {len(before): word if topic == [2] else 1 - word}

@@ -16,6 +16,7 @@ from seqdocs.tasks.brackets import brackets
 from seqdocs.tasks.copying import copying
 from seqdocs.tasks.delayed_xor import delayed_xor
 from seqdocs.tasks.parity import parity
+from seqdocs.tasks.questions import first_token, meaning, occurs, which_first
 from seqdocs.tasks.selective_copying import selective_copying
 from tests.tasks import oracles
 
@@ -38,6 +39,11 @@ CASES: dict[str, tuple[Callable[..., Batch], Callable[[list[Any]], dict[int, Any
     "delayed XOR, three ago": (delayed_xor, lambda x: oracles.delayed_xor(x, 3), 5, {"delay": 3}),
     "brackets": (brackets, lambda x: oracles.brackets(x, 2), 1, {}),
     "brackets, three kinds": (brackets, lambda x: oracles.brackets(x, 3), 1, {"kinds": 3, "depth": 2}),
+    "occurs": (occurs, oracles.occurs, 1, {}),
+    "which first": (which_first, oracles.which_first, 3, {}),
+    "which first of many kinds": (which_first, oracles.which_first, 3, {"kinds": 99}),
+    "first token": (first_token, oracles.first_token, 1, {}),
+    "meaning": (meaning, oracles.meaning, 2, {}),
 }
 LENGTHS = (0, 1, 6, 55)  # on top of the least
 
@@ -111,6 +117,10 @@ def test_a_length_below_the_least_is_refused(name: str) -> None:
         (lambda: delayed_xor(1, 5, 0, delay=-1), "`delay` is -1; it is at least 0"),
         (lambda: brackets(1, 5, 0, kinds=0), "`kinds` is 0; it is at least 1"),
         (lambda: brackets(1, 5, 0, depth=0), "`depth` is 0; it is at least 1"),
+        (lambda: occurs(1, 5, 0, kinds=1), "`kinds` is 1; it is at least 2"),
+        (lambda: which_first(1, 5, 0, kinds=2), "`kinds` is 2; it is at least 3"),
+        (lambda: first_token(1, 5, 0, kinds=2), "`kinds` is 2; it is at least 3"),
+        (lambda: meaning(1, 5, 0, kinds=4), "`kinds` is 4; it is at least 5"),
     ],
 )
 def test_a_refusal_names_the_argument(call: Callable[[], Batch], words: str) -> None:
@@ -158,6 +168,24 @@ def test_brackets_reach_their_depth_and_never_pass_it() -> None:
     assert height.min() == 0
     opened = (x[:, 1:] % 2 == 0)[(height[:, :-1] > 0) & (height[:, :-1] < 3)].double().mean()
     assert abs(opened - 0.5) < 0.02  # equal chances where both are possible
+
+
+@pytest.mark.parametrize("task", [occurs, which_first, first_token, meaning])
+def test_who_guesses_a_question_is_right_in_half(task: Callable[..., Batch]) -> None:
+    assert abs(task(4000, 6, seed=0).y[:, -1].double().mean() - 0.5) < 0.03
+
+
+@pytest.mark.parametrize(("task", "named"), [(occurs, 0), (which_first, 0), (which_first, 1), (meaning, 3)])
+def test_what_a_question_is_about_stands_at_every_place(task: Callable[..., Batch], named: int) -> None:
+    x = task(2000, 6, seed=0).x
+    places = set((x == named).nonzero()[:, 1].tolist())
+    assert places == set(range(6 if task is occurs else 5))
+
+
+def test_neither_the_word_nor_its_topic_says_what_it_means() -> None:
+    x, y, _ = meaning(4000, 6, seed=0)
+    for clue in (x[:, -1], (x == 3).any(1).long()):
+        assert abs((clue == y[:, -1]).double().mean() - 0.5) < 0.03
 
 
 def test_bits_are_fair() -> None:
