@@ -151,10 +151,10 @@ for run in loaded:
 # %%
 # Because the line grows
 # ----------------------
-# The mean number inside is the rate of arrivals times the mean latency: Little's law. The engine turns out no
-# more per second, so every further request inside is waiting time. We count who is inside at every event and
-# lay the law's answer over it. On a run that begins and ends empty the law is an identity, so only rounding
-# may be left; :doc:`/gallery/serving/plot_littles_law` says why.
+# Once the engine is full it turns out no more per second, and who comes in addition waits. The mean number
+# inside is the rate of arrivals times the mean latency: Little's law. We count who is inside at every event
+# and lay the law's answer over it. On a run that begins and ends empty the law is an identity, so only
+# rounding may be left; :doc:`/gallery/serving/plot_littles_law` says why.
 
 for run in loaded:
     x = [point["offered"] for point in run["points"]]
@@ -175,9 +175,9 @@ for run in loaded:
 # What to take away
 # -----------------
 # Throughput does not tell an overloaded server from a busy one; goodput does. Say within which time an answer
-# counts, and keep the load below what the server can do: there it is the line, not the engine, that makes
-# answers late. What a server can do is decided by how it decodes:
-# :doc:`/gallery/serving/plot_decoding_throughput`. Read on at :term:`throughput`, :term:`Little's law` and
+# counts, and keep the load well below what the server can do: near that limit it is the line, not the work,
+# that makes answers late. What a server can do is decided by how it decodes
+# (:doc:`/gallery/serving/plot_decoding_throughput`). Read on at :term:`throughput`, :term:`Little's law` and
 # :term:`serialized queue`.
 
 if __name__ == "__main__":
