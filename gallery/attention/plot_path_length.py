@@ -181,13 +181,13 @@ for run in reach():
         alt=f"Three grids of {run['length']['value']} positions: layers until the row hears of the column. "
         "Without a mask one everywhere; causal, one on and below the diagonal, never above; in windows of "
         f"{run['window']['value']} it grows with the distance, to {run['far']['value']} in the corner.",
-        caption="Layers of attention until the row's position hears of the column's; white is never.",
+        caption="Layers of attention until the row's position hears of the column's; empty is never.",
         columns=3,
     )
     for axes, (name, title) in zip(panels, titles.items(), strict=True):
         grid = torch.tensor(run["needed"][name]).double()
         grid[grid == 0] = math.nan
-        shown = axes.imshow(grid, vmin=1, vmax=run["far"]["value"], cmap="viridis")
+        shown = axes.imshow(grid, vmin=1, vmax=run["far"]["value"], cmap="viridis_r")
         axes.set(title=title, xlabel="position heard", ylabel="position that hears")
         axes.grid(visible=False)
     fig.colorbar(shown, ax=panels, label="layers", shrink=0.6)

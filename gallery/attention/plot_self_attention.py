@@ -232,8 +232,8 @@ def memory(device, *, lengths=(64, 128, 256, 512, 1024), width=64, heads=8, toke
         ]
         for form in ("matrix", "fused")
     }
-    kinds = {"all heads": {}, "2 of keys": {"key_value_heads": 2}, "1 of keys": {"key_value_heads": 1}}
-    kinds["window"] = {"window": window}
+    kinds = {f"{heads} heads": {}, "2 heads": {"key_value_heads": 2}, "1 head": {"key_value_heads": 1}}
+    kinds[f"{heads} heads, window"] = {"window": window}
     kept = {}
     for name, options in kinds.items():
         reader = CausalSelfAttention(width, heads, **options).to(device).requires_grad_(False)
@@ -249,7 +249,7 @@ def memory(device, *, lengths=(64, 128, 256, 512, 1024), width=64, heads=8, toke
         "window": quantity(window, "positions"),
         "tokens": quantity(tokens, "tokens"),
         "cache": {name: quantity(held, "B") for name, held in kept.items()},
-        "kept": table(["heads of keys and values", ("cache", "B")], list(kept.items())),
+        "kept": table(["keys and values of", ("cache", "B")], list(kept.items())),
     }
 
 

@@ -87,9 +87,9 @@ def slipping(rate, rng):
 # ---------------
 # Each model continues texts that are three times as long as those it learnt from. Reading the true tokens,
 # the one that learnt by teacher forcing is right throughout. Reading its own, with a slip now and then, it
-# goes on from the wrong place and never comes back, so its errors add up. The other has learnt that what it
-# reads may be wrong, and keeps count itself; it pays with a few errors where there was nothing to be careful
-# about.
+# goes on from the wrong place and hardly ever comes back, so its errors add up: the solid line follows the
+# dotted one, the share of texts with a slip so far. The other has learnt that what it reads may be wrong, and
+# keeps count itself; it pays with a few errors where there was nothing to be careful about.
 
 WAYS = {"teacher": "teacher forcing", "scheduled": "scheduled sampling"}
 

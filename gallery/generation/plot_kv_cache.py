@@ -200,7 +200,9 @@ for run in phases():
     for axes, values, label in ((left, per_byte, "FLOP/B"), (right, speeds, "tokens/s")):
         axes.bar(range(len(names)), values, color=colours)
         axes.set_xticks(range(len(names)), labels, fontsize=7.5)
-        axes.set(xlabel="pass of the model", ylabel=label, yscale="log")
+        axes.set_yscale("log", base=2)
+        axes.yaxis.set_major_formatter("{x:,g}")
+        axes.set(xlabel="pass of the model", ylabel=label)
 
 # %%
 # Beside the library that everybody uses

@@ -11,6 +11,10 @@ rule, what comes out is distributed exactly as if the large model had written al
 # -----------------------------
 # Both learn the same source. The draft is narrower, has one layer instead of two, and learns for a shorter
 # time, so it is often right and not always.
+#
+# The rule: a guess to which the draft gave the probability :math:`q` and the large model gives :math:`p` is
+# kept with probability :math:`\min(1, p / q)`. The first one that is not kept is drawn again, from what the
+# large model gives in excess of the draft, :math:`\max(0, p - q)`, and all guesses after it are thrown away.
 
 import torch
 

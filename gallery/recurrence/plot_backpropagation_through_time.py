@@ -262,7 +262,7 @@ for run in memory():
     for name, (label, colour) in labels.items():
         sizes = [leaf["value"] / 1000 for leaf in run["held"][name]]
         axes.plot(run["lengths"], sizes, "o-", markersize=3, color=colour, label=label)
-    axes.set(xscale="log", yscale="log", xlabel="steps, $T$", ylabel="kB")
+    axes.set(xscale="log", yscale="log", xlabel="steps, $T$", ylabel="peak memory, kB")
     axes.set_xticks(run["lengths"], [str(T) for T in run["lengths"]])
     axes.minorticks_off()
     axes.legend()

@@ -199,9 +199,11 @@ for run in waiting():
         axes.plot(
             run["lengths"], chains[name], "o-", markersize=3, color=figures.COLOURS[colour], label=label
         )
-    axes.set(xscale="log", yscale="log", xlabel="words, $T$", ylabel="operations in a row")
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log", base=2)
     axes.set_xticks(run["lengths"], [str(T) for T in run["lengths"]])
-    axes.minorticks_off()
+    axes.yaxis.set_major_formatter("{x:g}")
+    axes.set(xlabel="words, $T$", ylabel="operations in a row")
     axes.legend()
 
 # %%

@@ -134,11 +134,16 @@ for run in iterations():
     for name, runs in run["by_length"].items():
         draw(left, run["lengths"], runs, color=figures.COLOURS[COLOURS[name]], label=name)
     left.plot(run["lengths"], run["lengths"], ":", color=figures.GREY, label="as many as steps")
-    left.set(xlabel="length, $T$", ylabel="iterations", xscale="log", yscale="log")
+    left.set_xscale("log", base=2)
+    left.set_xticks(run["lengths"], [str(T) for T in run["lengths"]])
+    for axes in (left, right):
+        axes.set_yscale("log", base=2)
+        axes.yaxis.set_major_formatter("{x:g}")
+    left.set(xlabel="length, $T$", ylabel="iterations")
     left.legend(fontsize="small")
     draw(right, run["radii"], run["by_radius"], color=figures.BLUE)
     right.axhline(run["radius_length"]["value"], linestyle=":", color=figures.GREY)
-    right.set(xlabel=f"spectral radius, at {run['radius_length']['value']} steps", yscale="log")
+    right.set(xlabel=f"spectral radius, at {run['radius_length']['value']} steps", ylabel="iterations")
 
 # %%
 # How the mistake goes away
@@ -175,14 +180,15 @@ for run in mistakes():
             for name, curve in run["curves"].items()
         )
         + ".",
-        caption="Largest difference of the states from the loop's, tanh networks.",
+        caption="Largest difference of the states from the loop's, tanh networks. "
+        "Where a line leaves the top, the first guess was further off than the axis goes.",
         run=run,
     )
     for (name, curve), colour in zip(run["curves"].items(), ("gru", "lstm", "linear", "rnn"), strict=True):
         axes.plot(
             range(1, len(curve) + 1), curve, "o-", markersize=3, color=figures.COLOURS[colour], label=name
         )
-    axes.set(xlabel="iteration", ylabel="largest difference", yscale="log")
+    axes.set(xlabel="iteration", ylabel="largest difference", yscale="log", ylim=(1e-17, 1e4))
     axes.legend()
 
 # %%

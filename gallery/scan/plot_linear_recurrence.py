@@ -216,7 +216,9 @@ for run in counting():
             label = f"decays from {name}" if seed == 0 else None
             axes.plot(run["lengths"], curve, "o-", markersize=3, color=figures.COLOURS[colour], label=label)
     axes.axhline(0.5, linestyle=":", color=figures.GREY)
-    axes.set(xlabel="length, $T$", ylabel="share of right answers", xscale="log", ylim=(0.4, 1.03))
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(run["lengths"], [str(T) for T in run["lengths"]])
+    axes.set(xlabel="length, $T$", ylabel="share of right answers", ylim=(0.4, 1.03))
     axes.legend(loc="center left")
 
 # %%

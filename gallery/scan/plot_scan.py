@@ -19,6 +19,7 @@ from seqdocs.bench import figures
 from seqdocs.bench.agreement import check_agreement, difference
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
+from seqdocs.bench.show import show
 from seqdocs.bench.timing import compare, with_backward
 from seqdocs.models.cost import sequential_steps
 from seqdocs.queues.lindley import waits
@@ -215,7 +216,7 @@ for runs, words in ((one_thread(), "on one thread"), (all_threads(), "on all thr
         bars = axes.barh(
             [NAMES[name] for name in ratios], values, xerr=errors, color=figures.BLUE, height=0.6
         )
-        axes.bar_label(bars, [f" {value:.2g} ×" for value in values])
+        axes.bar_label(bars, [f" {show(ratio)}" for ratio in ratios.values()])
         axes.set(
             xscale="log", xlabel="time in units of chunked", ylabel="way", xlim=(None, 2.5 * max(values))
         )
@@ -261,7 +262,7 @@ for run in gradient():
     bars = axes.barh(
         ["forward", "both, chunked", "both, loop"], [1, both, loop], color=figures.BLUE, height=0.6
     )
-    axes.bar_label(bars, [f" {value:.2g} ×" for value in (1, both, loop)])
+    axes.bar_label(bars, [" 1×", *(f" {show(run[name])}" for name in ("over_forward", "loop_over_forward"))])
     axes.set(xlabel="time in units of forward", ylabel="what", xlim=(0, 1.15 * max(both, loop)))
     axes.invert_yaxis()
 

@@ -74,7 +74,9 @@ def closing(text: str, start: int) -> int:
 
 
 def simple_fields(text: str) -> dict[str, str]:
-    """Read fields that are one ``{…}``, one ``"…"`` or digits; braces inside are dropped.
+    """Read fields that are one ``{…}``, one ``"…"`` or digits; braces inside are dropped, but of authors.
+
+    Around a whole name they say that it is that of a group, not of a person with a family name.
 
     >>> simple_fields("author = {Elman, Jeffrey L.}, title = {Finding {Structure}}, year = 1990")
     {'author': 'Elman, Jeffrey L.', 'title': 'Finding Structure', 'year': '1990'}
@@ -88,5 +90,7 @@ def simple_fields(text: str) -> dict[str, str]:
             quote = text[position] == '"'
             end = text.find('"', position + 1) + 1 or len(text) if quote else closing(text, position)
             value, position = text[position + 1 : end - 1], end
-        fields.setdefault(found[1].lower(), " ".join(re.sub(r"[{}]", "", value).split()))
+        name = found[1].lower()
+        kept = value if name == "author" else re.sub(r"[{}]", "", value)
+        fields.setdefault(name, " ".join(kept.split()))
     return fields

@@ -1,11 +1,11 @@
 r"""Backpropagation through time, written out for the Elman network, whole and truncated.
 
-Letters: B batch · T time · D input · H hidden; L the loss; δ[t] is the gradient of L by what is squashed at
-step t.
+Letters: B batch · T time · D input · H hidden; L the loss; δ[t] is the gradient of L by u[t],
+what is squashed at step t.
 
 ::
 
-    h[t] = tanh(a[t]),   a[t] = W_ih x[t] + b_ih + W_hh h[t-1] + b_hh
+    h[t] = tanh(u[t]),   u[t] = W_ih x[t] + b_ih + W_hh h[t-1] + b_hh
     δ[t] = (∂L[t]/∂h[t] + W_hhᵀ δ[t+1]) ⊙ (1 - h[t]²)            from the last step to the first
     ∂L/∂W_hh = Σ δ[t] h[t-1]ᵀ,   ∂L/∂W_ih = Σ δ[t] x[t]ᵀ,   ∂L/∂b = Σ δ[t]
 

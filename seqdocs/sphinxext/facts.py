@@ -86,10 +86,20 @@ def citation(reference: Reference | None, key: str) -> str:
     """
     if reference is None or not reference.author:
         return key
-    authors = reference.author.split(" and ")
-    surnames = [name.split(",")[0].strip() if "," in name else name.split()[-1] for name in authors]
+    surnames = [family_name(author) for author in reference.author.split(" and ")]
     who = " & ".join(surnames) if len(surnames) < 3 else f"{surnames[0]} et al."
     return f"{who} {reference.year}".strip()
+
+
+def family_name(author: str) -> str:
+    """What an author is called in a few words; a name in braces is that of a group, and stays whole.
+
+    >>> family_name("Elman, Jeffrey L."), family_name("Jeffrey L. Elman"), family_name("{Silero Team}")
+    ('Elman', 'Elman', 'Silero Team')
+    """
+    family, comma, _ = author.strip().partition(",")
+    whole = comma or (family.startswith("{") and family.endswith("}"))
+    return (family if whole else family.split()[-1]).replace("{", "").replace("}", "").strip()
 
 
 def source_link(known: Library, where: Settings, key: str) -> Link:

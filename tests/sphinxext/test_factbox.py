@@ -79,6 +79,8 @@ def test_an_implementation_outside_of_the_reference_is_named(site: Site) -> None
     [
         ("Elman, Jeffrey L.", "Elman 1990"),
         ("Jeffrey L. Elman", "Elman 1990"),
+        ("{Elman Group}", "Elman Group 1990"),
+        ("Alpha, Ann and {Beta Lab}", "Alpha & Beta Lab 1990"),
         ("Alpha, Ann and Beta, Bob", "Alpha & Beta 1990"),
         ("Alpha, Ann and Beta, Bob and Gamma, Gil", "Alpha et al. 1990"),
         ("", "key1990"),
