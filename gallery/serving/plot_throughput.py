@@ -14,6 +14,8 @@ for more than it can do.
 # takes at most so many times as long as one that never waits. The sender must keep its schedule: a run in
 # which it was late is made again, and in the end said to be rejected.
 
+from time import perf_counter
+
 import torch
 
 from seqdocs.bench import figures
@@ -39,17 +41,30 @@ from seqdocs.queues.trace import (
 PROMPT = 16
 
 
-def answers(device):
-    """The function that serves a request: how many tokens are wanted. The model has a million parameters."""
+def answers(device, ledger):
+    """The function that serves a request: how many tokens are wanted. The model has a million parameters.
+
+    It keeps a ledger of its own: the moment when each request began, with 0, and when each token was taken,
+    with 1.
+    """
     torch.set_num_threads(1)  # one for the model; the sender needs the other core, or it would be late
     torch.manual_seed(0)
     model = CausalLM(vocabulary=1024, context=256, width=128, layers=4, heads=4, tied=False).to(device).eval()
     prompt = torch.randint(1024, (1, PROMPT), device=device)
 
     def serve(new_tokens):
-        yield from model.generate(prompt, new_tokens)[0, PROMPT:].tolist()
+        ledger.append((perf_counter(), 0))
+        for token in model.generate(prompt, new_tokens)[0, PROMPT:].tolist():
+            yield token
+            ledger.append((perf_counter(), 1))
 
     return serve
+
+
+def counted(ledger):
+    """Tokens of a ledger, and how many per second, from the begin of the first request to the last token."""
+    tokens = sum(taken for _, taken in ledger)
+    return tokens, tokens / (ledger[-1][0] - ledger[0][0])
 
 
 @experiment(
@@ -60,15 +75,21 @@ def answers(device):
 def offered(device, *, tokens=32, loads=(0.4, 0.7, 0.9, 1.1, 1.3, 1.6), seconds_each=1.3, patience=5.0):
     """A serial engine under growing load: what it delivers, what comes in time, and who is inside."""
     points, rows, runs, retries = [], [], [], Retries()
-    serve = answers(device)
+    ledger, ledgers = [], []  # of this run, and the counts of all
+    serve = answers(device, ledger)
+
+    def attempt(times):
+        ledger.clear()
+        return open_loop(engine, [tokens] * len(times), times)
+
     # Every answer may take `patience` times as long as one that never waits.
     with SerialEngine(serve) as engine:
         service = measure(lambda: list(serve(tokens)), max_seconds=0.5)["median"]["value"]
         for seed, load in enumerate(loads):
             times = poisson(load / service, max(20, round(load / service * seconds_each)), seed)
-            sizes = [tokens] * len(times)
-            run, rejected = retries.keep(lambda sizes=sizes, times=times: open_loop(engine, sizes, times))
+            run, rejected = retries.keep(lambda times=times: attempt(times))
             runs.append(run)
+            ledgers.append(counted(ledger))
             point = {
                 "offered": load / service * tokens,
                 "throughput": throughput(run),
@@ -79,10 +100,10 @@ def offered(device, *, tokens=32, loads=(0.4, 0.7, 0.9, 1.1, 1.3, 1.6), seconds_
             late = "rejected" if rejected else quantity(1e3 * lateness([run]).mean, "")
             rows.append([*(quantity(value, "") for value in point.values()), late])
             points.append(point | {"rejected": rejected})
-    # What came, token by token, over the time from the first arrival to the last answer.
-    counted = [len(run.token_times) / float(run.finish.max() - run.scheduled[0]) for run in runs]
-    asked = all(len(run.token_times) == tokens * len(run) for run in runs)
-    off = max(abs(point["throughput"] / rate - 1) for point, rate in zip(points, counted, strict=True))
+    # The server's own count on its own watch knows nothing of the run that `throughput` is asked about.
+    complete = all(taken == tokens * len(run) for (taken, _), run in zip(ledgers, runs, strict=True))
+    both = zip(points, ledgers, strict=True)
+    off = max(abs(point["throughput"] / per_second - 1) for point, (_, per_second) in both)
     late = lateness(runs)
     columns = [
         ("offered", "tokens/s"),
@@ -109,10 +130,11 @@ def offered(device, *, tokens=32, loads=(0.4, 0.7, 0.9, 1.1, 1.3, 1.6), seconds_
         "table": table(columns, rows),
         "claims": {
             "s1-32": verdict_by(
-                {"holds": asked and off < 1e-9},
+                {"holds": complete and off < 0.1},
                 "refuted",
-                f"in {len(runs)} runs the tokens counted as they came, over the time they took, are"
-                f" the throughput to {off:.0e}; all {tokens * sum(map(len, runs)):,} asked for came",
+                f"in {len(runs)} runs the tokens that the server counted itself, over the time on its own"
+                f" watch, are the throughput to {100 * off:.2g} %; of {tokens * sum(map(len, runs)):,} asked"
+                f" for {sum(taken for taken, _ in ledgers):,} came",
             )
         },
     }
