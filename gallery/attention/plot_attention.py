@@ -169,7 +169,7 @@ for run in scores():
         + " and at its peak "
         + ", ".join(f"{name} {values[-1] / 1e6:.2g} MB" for name, values in run["peaks"].items())
         + ".",
-        caption="Time and peak memory of reading n keys with n questions, on one thread.",
+        caption="Time and peak memory of reading keys with as many questions, on one thread.",
         run=run,
         columns=2,
     )
@@ -182,7 +182,7 @@ for run in scores():
             run["lengths"], [value / 1e6 for value in run["peaks"][name]], "o-", color=colour, label=name
         )
     for axes, label in ((left, "time, ms"), (right, "peak memory, MB")):
-        axes.set(xscale="log", yscale="log", xlabel="questions and keys, n", ylabel=label)
+        axes.set(xscale="log", yscale="log", xlabel="questions, and as many keys", ylabel=label)
         axes.set_xticks(run["lengths"], [str(length) for length in run["lengths"]])
         axes.minorticks_off()
     left.legend(fontsize="small")

@@ -228,7 +228,8 @@ def distance(device, sentence=SENTENCE, subject="country", verb="celebrated", sa
 
 
 for run in distance():
-    print(f"{run['apart']['value']} words apart; operations on the way:", run["paths"])
+    ways = ", ".join(f"{name} {way['value']}" for name, way in run["paths"].items())
+    print(f"{run['apart']['value']} words apart; operations on the way: {ways}")
 
 # %%
 # What to take away

@@ -144,7 +144,7 @@ for run in shuffled():
 # --------------------------
 # A small language model learns to repeat what stood a few tokens before, on short sequences only. Then it
 # reads longer ones. Sinusoids and a learned table have never been used at those positions; rotary angles and
-# ALiBi's penalties speak of distances, which it has seen.
+# ALiBi's penalties speak of distances, and the short ones it has seen.
 
 POSITIONS = ("alibi", "rotary", "sinusoidal", "learned", "none")
 

@@ -10,9 +10,9 @@ what length, on this machine?
 # %%
 # Work: pairs of positions against pairs of units
 # -----------------------------------------------
-# A layer of width d reads n tokens. The products of queries with keys, and of weights with values, take 4 n²
-# d operations, the four projections 8 n d²; a GRU's six matrices take 12 n d². So the two do equal work at n
-# = d. Counted in what really runs, without a mask.
+# A layer of width D reads T tokens. The products of queries with keys, and of weights with values, take
+# 4 T² D operations, the four projections 8 T D²; a GRU's six matrices take 12 T D². So the two do equal work
+# at T = D. Counted in what really runs, without a mask.
 
 import functools
 import itertools
@@ -92,7 +92,7 @@ for run in work():
         alt=f"Operations of one layer of width {d} against length. Recurrences grow in proportion; "
         f" attention crosses the GRU at {d} tokens and does {run['ratio']['value']:.1f} times its "
         f"work at {last}.",
-        caption=f"Floating-point operations of one layer of width {d}, forward; the line is n = d.",
+        caption=f"Floating-point operations of one layer of width {d}, forward; the line is T = D.",
     )
     for kind, counts in run["counts"].items():
         axes.plot(run["lengths"], counts, **style(kind))
@@ -359,9 +359,9 @@ for run in order():
 # %%
 # What to take away
 # -----------------
-# Attention does more arithmetic than a recurrence as soon as the text is longer than the layer is wide, and
-# finishes earlier up to some other length, because nothing waits. While writing, everything waits again.
-# Next to read: :term:`self-attention`, :term:`path length`, :term:`throughput`.
+# Attention does more arithmetic than a GRU as soon as the text is longer than the layer is wide, and finishes
+# earlier than a recurrence up to some other length, because nothing waits. While writing, everything waits
+# again. Next to read: :term:`self-attention`, :term:`path length`, :term:`throughput`.
 
 if __name__ == "__main__":
     figures.show()

@@ -14,8 +14,8 @@ of the bottlenecks of a recurrence it removes one and moves the others.
 # exact gradients of the loss. *Left*, by the weights that make the queries, in each layer: attention
 # averages, so tokens grow alike from layer to layer, and where all are alike it does not matter which one is
 # asked. Post-norm shrinks the residual stream in every layer and gets there; without the stream a few layers
-# do. *Right*, by the second matrix of the last layer's network: in a pre-norm stack it falls like one over
-# the root of the depth, in a post-norm one it stays, which is why that wants a warm-up.
+# do. *Right*, by the second matrix of the last layer's network: in a pre-norm stack it falls with the depth,
+# in theory like one over its root; in a post-norm one it does not, which is why that wants a warm-up.
 
 import statistics
 
@@ -319,7 +319,8 @@ def bottlenecks(device, lengths=(16, 32, 64, 128), width=32):
 
 
 for run in bottlenecks():
-    print(run["table"])
+    for tokens, read, write, *_ in run["table"]["rows"]:
+        print(f"{tokens} tokens: a chain of {read} operations to read, of {write} to write")
 
 # %%
 # What to take away

@@ -183,6 +183,11 @@ def strategies(device, *, steps=150, prompts=24, draws=32, new=12, widths=(1, 2,
     for width in widths:
         best = [beam_search(model, start.to(device), new, width=width)[0] for start in starts]
         beams.append([-answer.log_probability / new / math.log(2) for answer in best])
+    limits = {"greedy": beams[0], "beam": beams[-1]}  # what was found after a prompt, beside its own texts
+    as_likely = {
+        name: (surprise["source"] <= torch.tensor(bits).repeat_interleave(draws)).double()
+        for name, bits in limits.items()
+    }
     felt = influence(model.double(), draw(SOURCE, 64, 32, seed=4).to(device))
     heard = sum(moved > 1e-9 for moved in felt)  # in double precision, whose rounding is far below
     plain, chosen = found["temperature"][4], found["top_p"][3]
@@ -196,6 +201,7 @@ def strategies(device, *, steps=150, prompts=24, draws=32, new=12, widths=(1, 2,
         "greedy_bits": mean(torch.tensor(beams[0]), "bits"),
         "sampled_bits": mean(surprise["sampled"], "bits"),
         "source_bits": mean(surprise["source"], "bits"),
+        "as_likely": {name: mean(hits, "%", 100) for name, hits in as_likely.items()},
         "likelier": quantity(sum(a < b - 1e-6 for a, b in zip(beams[-1], beams[0], strict=True)), ""),
         "prompts": quantity(prompts, "prompts"),
         "draws": quantity(draws, "texts"),
@@ -252,7 +258,7 @@ for run in generated:
 # The likeliest text is not a typical text
 # ----------------------------------------
 # Greedy decoding takes the likeliest token, a beam searches for the likeliest text. What they find surprises
-# the model far less than anything its source writes: likelihood is the wrong thing to maximise where many
+# the model less than nearly all that its source writes: likelihood is the wrong thing to maximise where many
 # answers are good. Right: the model reads every token before, though in this source only the last one
 # matters, and it has learnt that.
 
@@ -276,6 +282,8 @@ for run in generated:
         left.axvline(bits, color=colour, label=name)
     left.set(xlabel="surprise of the model, bits per token", ylabel="texts")
     left.legend(fontsize="small")
+    for name, found in run["as_likely"].items():
+        print(f"{run.label}: texts of the source as likely as what {name} finds: {found['value']:.1f} %")
     moved = [100 * share for share in run["felt"]]
     right.plot(range(1, len(moved) + 1), moved, "o-", markersize=3, color=figures.BLUE)
     right.set(xlabel="tokens back", ylabel="part of the next distribution moved, %", yscale="log")

@@ -10,7 +10,7 @@ more memory.
 # %%
 # Four ways to one gradient
 # -------------------------
-# The loss is half the squared length of the last state of a tanh network. *By hand* runs the recursion
+# The loss is half the sum of squares of all states of a tanh network. *By hand* runs the recursion
 # :math:`\delta_t = (\partial L_t/\partial h_t + W_h^\top \delta_{t+1}) \odot (1 - h_t^2)`; *autograd* is
 # torch's; *truncated* goes back k steps only, here all of them; *real-time recurrent learning* carries
 # :math:`\partial h_t/\partial \theta` forward and never goes back. In double precision they are the same

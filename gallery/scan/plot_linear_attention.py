@@ -304,10 +304,10 @@ for run in emptying():
 # %%
 # What to take away
 # -----------------
-# A matrix holds about as many pairs as it has rows, however they are written; a softmax over a cache that
-# grows has no such limit. Each rule is an answer to what adding cannot do: retention and gates make room, the
-# delta rule and the mLSTM replace. A trained layer has to find such keys and gates by itself.
-# Next to read: :term:`linear recurrence`, :term:`KV cache`, :term:`attention`.
+# A matrix holds at most as many pairs as it has rows, and fewer where keys are not at right angles; a softmax
+# over a cache that grows has no such limit. Each rule is an answer to what adding cannot do: retention and
+# gates make room, the delta rule and the mLSTM replace. A trained layer has to find such keys and gates by
+# itself. Next to read: :term:`linear recurrence`, :term:`KV cache`, :term:`attention`.
 
 if __name__ == "__main__":
     figures.show()
