@@ -149,7 +149,7 @@ def loads(device, *, tokens=32, loads=(0.4, 0.6, 0.8, 0.9), seconds_each=2.5, lo
             )
     accepted = [point for point in points if not point["rejected"]]
     variation = [100 * float(services(run).std() / services(run).mean()) for run, _ in kept]
-    missed = max((100 * (point["load"] / point["asked"] - 1) for point in points), key=abs)
+    missed = max(100 * abs(point["load"] / point["asked"] - 1) for point in points)
     late = lateness(run for run, _ in kept)
     names = ("engine", "recurrence", "gap", "long run", "M/D/1", "M/M/1")
     columns = [(name, "%" if name == "gap" else "ms") for name in names]
