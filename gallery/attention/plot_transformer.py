@@ -27,6 +27,7 @@ from seqdocs.bench import figures
 from seqdocs.bench.cost import flops
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
+from seqdocs.bench.seeds import over_seeds
 from seqdocs.bench.verdicts import all_of, below, verdict_by
 from seqdocs.models.bert import Bert
 from seqdocs.models.cost import sequential_steps
@@ -76,11 +77,6 @@ def gradients(net, width, length):
     return [float(part[:width].norm()) for part in queries], float(last.norm()), float(unlike.detach())
 
 
-def middle(values, unit=""):
-    """Median and range of a few runs."""
-    return quantity(statistics.median(values), unit, low=min(values), high=max(values))
-
-
 @experiment(small={"depths": (2, 4), "width": 8, "length": 4, "seeds": 2}, seconds=120, memory_gb=2)
 def depth(device, depths=(2, 4, 8, 16, 32), width=32, length=16, seeds=5):
     """Gradients of fresh stacks of three kinds, by layer and by depth."""
@@ -92,8 +88,8 @@ def depth(device, depths=(2, 4, 8, 16, 32), width=32, length=16, seeds=5):
             runs = [gradients(net, width, length) for net in nets]
             last.setdefault(kind, []).append(statistics.median(run[1] for run in runs))
         curves[kind] = [statistics.median(column) for column in zip(*(run[0] for run in runs), strict=True)]
-        fade[kind] = middle([run[0][-1] / run[0][0] for run in runs])
-        unlike[kind] = middle([run[2] for run in runs])
+        fade[kind] = over_seeds([run[0][-1] / run[0][0] for run in runs])
+        unlike[kind] = over_seeds([run[2] for run in runs])
     chain = written(width)
     vanishes = below(
         fade["post"], 0.01, "gradient by the last layer's queries over the first one's, post-norm"

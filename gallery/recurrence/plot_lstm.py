@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from seqdocs.bench import figures
 from seqdocs.bench.experiment import experiment
 from seqdocs.bench.quantity import quantity, table
+from seqdocs.bench.seeds import over_seeds
 from seqdocs.bench.verdicts import above, all_of, below, verdict_by
 from seqdocs.models.cost import sequential_steps
 from seqdocs.models.gru import GRU
@@ -133,9 +134,9 @@ def forgetting(
         "c": c[0, :, unit].tolist(),
     }
     at_mark, elsewhere = spread(f[marks][:, unit]), spread(f[between][:, unit])
-    last = {name: spread_of([own[-1] for own in all_]) for name, all_ in errors.items()}
+    last = {name: over_seeds([own[-1] for own in all_]) for name, all_ in errors.items()}
     ratios = [old[-1] / new[-1] for old, new in zip(errors[names[-1]], errors[names[0]], strict=True)]
-    worse = spread_of(ratios, "×")
+    worse = over_seeds(ratios, "×")
     return {
         "lengths": list(lengths),
         "errors": {
@@ -170,11 +171,6 @@ def spread(values):
     """The median of a tensor, between its quartiles."""
     low, middle, high = torch.quantile(values.double(), torch.tensor([0.25, 0.5, 0.75]).to(values).double())
     return quantity(float(middle), "", low=float(low), high=float(high))
-
-
-def spread_of(values, unit=""):
-    """The median over the seeds, between the least and the most."""
-    return quantity(statistics.median(values), unit, low=min(values), high=max(values))
 
 
 forgot = forgetting()
@@ -262,7 +258,7 @@ def keeping(
             )
             test = copying(256, 1, seed=99, lag=lag, symbols=symbols).to(device)
             right[name].append(100 * accuracy(net, test))
-    found = {name: spread_of(own, "%") for name, own in right.items()}
+    found = {name: over_seeds(own, "%") for name, own in right.items()}
     chains = {}
     for name in ("LSTM, bias 5", "GRU"):
         net = MAKERS[name][0](4, 4).to(device)
