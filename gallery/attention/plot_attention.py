@@ -190,9 +190,10 @@ for run in scores():
 # %%
 # What a trained one looks at
 # ---------------------------
-# A small encoder and decoder learn to write their source backwards. Nobody tells the attention where to look;
-# after training, each step looks where its token is, and the weights are a picture of the alignment. (A state
-# of the encoder holds its neighbours' tokens too, so a neighbour often does as well.)
+# A small encoder and decoder learn to write their source backwards. Nobody tells the attention where to look.
+# After training the weights form the diagonal that one hopes for, but mostly one place beside the token that
+# is due (the circles): the state after the next token still holds this one, and does as well. A picture of
+# weights shows what was read, and where it came from only to within what a state remembers.
 
 
 @experiment(small={"length": 3, "steps": 2}, seconds=90, memory_gb=2)
@@ -232,12 +233,16 @@ for run in alignment():
     grid = torch.tensor(run["weights"])
     fig, axes = figures.figure(
         alt="Mean weights, written token by source token: large on the diagonal from the top right "
-        f"to the bottom left. In {run['near']['value']} {run['near']['unit']} the largest weight is on the "
-        f"source token that is due or beside it; {run['right']['value']:.0f} % of the tokens are right.",
-        caption="Where a decoder looks that was trained to write its source backwards (mean of 200 sources).",
+        f"to the bottom left. In {run['aligned']['value']} {run['aligned']['unit']} the largest weight is on "
+        f"the source token that is due, in {run['near']['value']} on it or beside it; "
+        f"{run['right']['value']:.0f} % of the tokens are right.",
+        caption="Where a decoder looks that was trained to write its source backwards (mean of 200 sources). "
+        "Circles: the token that is due.",
         run=run,
     )
     shown = axes.imshow(grid, cmap="viridis", vmin=0)
+    steps = range(len(grid))
+    axes.plot(steps[::-1], steps, "o", color="none", markeredgecolor=figures.VERMILION, markeredgewidth=1.5)
     axes.set(xlabel="source token", ylabel="token written")
     axes.set_xticks(range(len(grid)), range(1, len(grid) + 1))
     axes.set_yticks(range(len(grid)), range(1, len(grid) + 1))

@@ -243,7 +243,8 @@ for run in rewriting():
 # A text goes from one section to the next, each with eight pairs under keys of its own, and only the present
 # section is asked about. What never forgets fills up. Retention forgets by the clock: what is old fades, and
 # so does what is needed. A gate that looks at the input closes once, where the section begins, and the whole
-# matrix is free again.
+# matrix is free again. The delta rule does without: each pair takes out what lies in the direction of its
+# key, and old sections wear off.
 
 
 def emptied(k, v, q, pairs):
