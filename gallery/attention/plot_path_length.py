@@ -105,7 +105,7 @@ for run in ways():
     last = run["lengths"][-1]
     fig, axes = figures.figure(
         alt=f"Shortest way from the first input to the last output against length. At {last} tokens: "
-        + ", ".join(f"{name} {way[-1]}" for name, way in run["paths"].items())
+        + "; ".join(f"{name}: {way[-1]}" for name, way in run["paths"].items())
         + " operations.",
         caption="Operations on the shortest way from the first input to the last output.",
     )
@@ -187,7 +187,7 @@ for run in reach():
     for axes, (name, title) in zip(panels, titles.items(), strict=True):
         grid = torch.tensor(run["needed"][name]).double()
         grid[grid == 0] = math.nan
-        shown = axes.imshow(grid, vmin=1, vmax=run["far"]["value"], cmap="viridis_r")
+        shown = axes.imshow(grid.numpy(), vmin=1, vmax=run["far"]["value"], cmap="viridis_r")
         axes.set(title=title, xlabel="position heard", ylabel="position that hears")
         axes.grid(visible=False)
     fig.colorbar(shown, ax=panels, label="layers", shrink=0.6)

@@ -114,9 +114,9 @@ for run in trained:
     names = list(run["curves"])
     fig, axes = figures.figure(
         alt=f"Tokens right against the length of the source. At {run['longest']['value']} tokens: "
-        + ", ".join(f"{name} {value['value']:.0f} %" for name, value in run["long"].items())
-        + f"; at {run['lengths'][0]} tokens "
-        + ", ".join(f"{name} {value['value']:.0f} %" for name, value in run["short"].items())
+        + "; ".join(f"{name}: {value['value']:.0f} %" for name, value in run["long"].items())
+        + f"; at {run['lengths'][0]} tokens: "
+        + "; ".join(f"{name}: {value['value']:.0f} %" for name, value in run["short"].items())
         + ".",
         caption="Tokens written right, by length of the source and width; the line ends training.",
         run=run,
@@ -135,9 +135,9 @@ for run in trained:
 
 for run in trained:
     fig, axes = figures.figure(
-        alt=f"By place in a target of {run['longest']['value']}: tokens right from the first to the last "
-        + ", ".join(
-            f"{name} {row['value']:.0f} to {run['last_written'][name]['value']:.0f} %"
+        alt=f"By place in a target of {run['longest']['value']}: tokens right, from the first to the last. "
+        + "; ".join(
+            f"{name}: {row['value']:.0f} to {run['last_written'][name]['value']:.0f} %"
             for name, row in run["first_written"].items()
         )
         + ".",

@@ -144,9 +144,9 @@ for run in text():
     shown = {name: leaf["value"] for name, leaf in run["bits"].items()}
     fig, axes = figures.figure(
         alt="Bits per character: "
-        + ", ".join(f"{name} {value:.2f}" for name, value in shown.items())
+        + "; ".join(f"{name}: {value:.2f}" for name, value in shown.items())
         + ". With the characters shuffled, looking back saves nothing: "
-        + ", ".join(f"{name} {value:.2f}" for name, value in run["shuffled"].items()) + ".",
+        + "; ".join(f"{name}: {value:.2f}" for name, value in run["shuffled"].items()) + ".",
         caption=f"Surprise at unseen text of this glossary, {run['characters']['value']} characters in all.",
         run=run,
     )  # fmt: skip
@@ -257,7 +257,7 @@ for run in sunspots():
     off = {name: leaf["value"] for name, leaf in run["off"].items()}
     fig, axes = figures.figure(
         alt="Yearly sunspots and two predictions of them. Root mean squared error: "
-        + ", ".join(f"{name} {value:.0f}" for name, value in off.items()) + " spots.",
+        + "; ".join(f"{name}: {value:.0f}" for name, value in off.items()) + " spots.",
         caption="The number of sunspots and what was predicted a year before.",
         run=run,
     )  # fmt: skip

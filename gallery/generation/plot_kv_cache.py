@@ -118,7 +118,7 @@ for run in counted:
         f"{lengths[0]} to {lengths[-1]} tokens they grow {run['uncached_growth']['value']:.1f} times without "
         f"a cache and {run['cached_growth']['value']:.2f} times with one. Right: bytes of the cache, in "
         f"proportion to the tokens unless there is a window: at {lengths[-1]} "
-        + ", ".join(f"{NAMES[name]} {sizes[-1] / 1e3:,.0f} kB" for name, sizes in run["held"].items())
+        + "; ".join(f"{sizes[-1] / 1e3:,.0f} kB with {NAMES[name]}" for name, sizes in run["held"].items())
         + ".",
         caption="What the cache saves in work, and what it costs in memory. Both are counted.",
         run=run,

@@ -80,22 +80,22 @@ def growth(device, *, steps=100, width=32, seeds=5):
 
 
 NAMES = {
-    "relu_11": ("ReLU, $W_h = 1.1\\, I$", figures.VERMILION),
-    "tanh_20": ("tanh, $\\rho(W_h) = 2$", figures.PURPLE),
-    "tanh_11": ("tanh, $\\rho(W_h) = 1.1$", figures.ORANGE),
-    "rotation": ("rotation", figures.GREEN),
-    "tanh_09": ("tanh, $\\rho(W_h) = 0.9$", figures.BLUE),
+    "relu_11": ("ReLU, $W_h = 1.1\\, I$", "ReLU at 1.1 times the identity", figures.VERMILION),
+    "tanh_20": ("tanh, $\\rho(W_h) = 2$", "tanh at radius 2", figures.PURPLE),
+    "tanh_11": ("tanh, $\\rho(W_h) = 1.1$", "tanh at radius 1.1", figures.ORANGE),
+    "rotation": ("rotation", "rotation", figures.GREEN),
+    "tanh_09": ("tanh, $\\rho(W_h) = 0.9$", "tanh at radius 0.9", figures.BLUE),
 }
 
 for run in growth():
     fig, axes = figures.figure(
         alt=f"Influence against distance, logarithmic. After {run['lags'][-1]} steps: "
-        + ", ".join(f"{name.replace('_', ' ')} {run['curves'][name][-1]:.2g}" for name in NAMES)
+        + "; ".join(f"{words}: {run['curves'][name][-1]:.2g}" for name, (_, words, _) in NAMES.items())
         + ".",
         caption="Influence of the input k steps back on the last state, relative to k = 0.",
         run=run,
     )
-    for name, (label, colour) in NAMES.items():
+    for name, (label, _, colour) in NAMES.items():
         axes.plot(run["lags"], run["curves"][name], color=colour, label=label)
     axes.set(xlabel="steps back, $k$", ylabel="influence", yscale="log")
     axes.legend()
@@ -145,14 +145,17 @@ for run in cliff():
         "gradient over the distance from the cliff, both logarithmic: the steepest gradient is "
         + ", ".join(f"{max(own):.1g} after {T} steps" for T, own in run["slopes"].items())
         + ".",
-        caption="Loss of one tanh unit after T steps over its bias, and its gradient near the cliff.",
+        caption="Loss of one tanh unit after T steps over its bias, and its gradient near the cliff; "
+        "solid above it, dashed below.",
         run=run,
         columns=2,
     )
     colours = (figures.SKY, figures.BLUE, figures.ORANGE, figures.VERMILION)
     for (T, slope), colour in zip(run["slopes"].items(), colours, strict=False):
         left.plot(run["b"], run["losses"][T], color=colour, label=f"T = {T}")
-        right.plot(run["off"], slope[len(slope) // 2 :], color=colour, label=f"T = {T}")
+        below, above = slope[: len(slope) // 2][::-1], slope[len(slope) // 2 :]
+        right.plot(run["off"], above, color=colour, label=f"T = {T}")
+        right.plot(run["off"], below, "--", linewidth=1.2, color=colour)
     left.set(xlabel="bias, $b$", ylabel="loss")
     right.set(xlabel="distance from the cliff", ylabel="$|\\partial L / \\partial b|$")
     right.set(xscale="log", yscale="log", ylim=(1e-3, None))

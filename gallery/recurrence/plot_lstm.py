@@ -215,7 +215,7 @@ for run in forgot:
     fig, axes = figures.figure(
         alt="Unexplained share of the variance against the length of the test, both logarithmic. At "
         f"{run['lengths'][-1]} steps: "
-        + ", ".join(f"{name} {error[-1]:.2g}" for name, error in run["errors"].items())
+        + "; ".join(f"{name}: {error[-1]:.2g}" for name, error in run["errors"].items())
         + ".",
         caption=f"Error of networks trained on {run['trained']['value']} steps; 1 is guessing the mean.",
         run=run,
@@ -272,8 +272,8 @@ def keeping(
     fails = below(found["tanh RNN"], 35.0, "right answers, tanh RNN")
     shut = below(found["LSTM, bias 0"], 35.0, "right answers, LSTM, bias 0")
     opened = all_of(above(found["LSTM, bias 5"], 50.0, "right answers, LSTM, bias 5"), fails)
-    kept = ", ".join(f"{name} {found[name]['value']:.0f} %" for name in ("tanh RNN", *gated))
-    half_open = f"; LSTM, bias 0 {found['LSTM, bias 0']['value']:.0f} %; chance is {100 / symbols:.1f} %"
+    kept = "; ".join(f"{name}: {found[name]['value']:.0f} %" for name in ("tanh RNN", *gated))
+    half_open = f"; LSTM, bias 0: {found['LSTM, bias 0']['value']:.0f} %; chance is {100 / symbols:.1f} %"
     return {
         "right": right,
         "found": found,
@@ -301,7 +301,7 @@ for run in keeping():
     names = list(run["right"])
     fig, axes = figures.figure(
         alt=f"Right answers after {run['lag']['value']} steps: "
-        + ", ".join(f"{name} {run['found'][name]['value']:.0f} %" for name in names)
+        + "; ".join(f"{name}: {run['found'][name]['value']:.0f} %" for name in names)
         + f"; chance {run['chance']['value']:.1f} %.",
         caption="One symbol of eight, asked for after a pause. A point is one training.",
         run=run,

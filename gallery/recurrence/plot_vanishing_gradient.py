@@ -158,10 +158,9 @@ for run in decayed:
     ends = {name: curve[-1] for name, curve in run["curves"].items()}
     fig, (left, right) = figures.figure(
         alt="Influence against steps back on a logarithmic scale. "
-        f"After {run['lags'][-1]} steps the tanh network of radius 0.9 keeps {ends['tanh_09']:.0e}, "
-        f"of radius 2 {ends['tanh_20']:.0e}; the default LSTM keeps "
-        f"{ends['lstm']:.0e}, "
-        f"with forget bias 3 {ends['lstm_bias3']:.1g}, self-attention {ends['attention']:.1g}.",
+        f"After {run['lags'][-1]} steps a tanh network keeps {ends['tanh_09']:.0e} at radius 0.9 and "
+        f"{ends['tanh_20']:.0e} at radius 2; the LSTM keeps {ends['lstm']:.0e} by default and "
+        f"{ends['lstm_bias3']:.1g} with a forget bias of 3; self-attention keeps {ends['attention']:.1g}.",
         caption="Influence of the input k steps back on the last state, relative to k = 0.",
         run=run,
         columns=2,
@@ -218,7 +217,7 @@ for run in swept:
     axes.axhline(1, color="0.5", linewidth=1)
     axes.set_xticks(ticks, [f"{width} × {layers}" for width, layers in run["grid"]])
     axes.set(xlabel="width × layers", ylabel="factor per step")
-    axes.legend()
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3)
 
 # %%
 # What to take away

@@ -123,7 +123,7 @@ def draw(axes, x, runs, **options):
 for run in iterations():
     fig, (left, right) = figures.figure(
         alt=f"Iterations against length and against spectral radius. At {run['lengths'][-1]} steps: "
-        + ", ".join(f"{name} {count['value']}" for name, count in run["at_longest"].items())
+        + "; ".join(f"{name}: {count['value']}" for name, count in run["at_longest"].items())
         + f". At {run['radius_length']['value']} steps they grow from "
         f"{statistics.median(run['by_radius'][0]):g} at radius {run['radii'][0]} to "
         f"{statistics.median(run['by_radius'][-1]):g} at {run['radii'][-1]}.",

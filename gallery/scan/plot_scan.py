@@ -202,7 +202,7 @@ for runs, words in ((one_thread(), "on one thread"), (all_threads(), "on all thr
         ratios = {name: run["ratio"][name] for name in NAMES if name in run["ratio"]}
         fig, axes = figures.figure(
             alt=f"Time of each way {words}, in units of the chunked scan: "
-            + ", ".join(f"{NAMES[name]} {ratio['value']:.2g}" for name, ratio in ratios.items())
+            + "; ".join(f"{NAMES[name]}: {ratio['value']:.2g}" for name, ratio in ratios.items())
             + "".join(f". {NAMES[name]}: {reason}" for name, reason in run["missing"].items())
             + ".",
             caption=f"Time in units of chunked at (B, T, D) = {tuple(run['shape'])} in float32, {words}.",

@@ -50,7 +50,11 @@ def same(device, T=1000, channels=3):
 for run in same():
     fig, axes = figures.figure(
         alt=f"Kernels of {len(run['kernels'])} channels over {len(run['kernels'][0])} steps. "
-        + " ".join(f"One goes from {k[0]:.2f} to {k[-1]:.2f}." for k in run["kernels"]),
+        + " ".join(
+            f"Channel {number} swings by up to {max(map(abs, k)):.1g}, over the last tenth by "
+            f"{max(map(abs, k[-(len(k) // 10 + 1) :])):.1g}."
+            for number, k in enumerate(run["kernels"], 1)
+        ),
         caption="What a single one at the start makes of the output: the kernels of a fresh S4D.",
         run=run,
     )
