@@ -169,6 +169,7 @@ def crossover(device, *, lengths=(16, 64, 128, 256, 1024), width=64, batch=2, lo
         for name in ("torch.nn.GRU", "torch.nn.LSTM")
     ]
     faster = above(gains[middle], 1.1, f"speed-up of a training step over a GRU at {middle} tokens")
+    lstm, fused = curves["training"]["torch.nn.LSTM"], curves["training"]["fused"]
     return {
         "lengths": list(lengths),
         "width": quantity(width, ""),
@@ -182,7 +183,9 @@ def crossover(device, *, lengths=(16, 64, 128, 256, 1024), width=64, batch=2, lo
                 {"qualified": all_of(faster, dearer > 2), "holds": faster},
                 "refuted",
                 f"at {middle} tokens a training step takes a GRU {gains[middle]['value']:.1f} times as long "
-                f"as attention, which at {lengths[-1]} does {dearer:.1f} times the GRU's work",
+                f"as attention, which at {lengths[-1]} does {dearer:.1f} times the GRU's work; "
+                f"torch.nn.LSTM takes {lstm[0] / fused[0]:.2g} times as long as attention at {lengths[0]} "
+                f"tokens, and {lstm[-1] / fused[-1]:.2g} times at {lengths[-1]}",
             )
         },
     }

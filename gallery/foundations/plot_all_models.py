@@ -167,7 +167,9 @@ measured = costs()
 for run in measured:
     print(run.label)
     for name, one in run["found"].items():
-        print(f"  {name:32} {one['parameters']:7} parameters, path {one['path']}, keeps {one.get('state')}")
+        print(
+            f"  {name:32} {one['parameters']:7} parameters, path {one['path']}, keeps {one.get('state', 'nothing')}"
+        )
 
 # %%
 # Memory, work, reach
