@@ -168,7 +168,8 @@ for run in measured:
     print(run.label)
     for name, one in run["found"].items():
         print(
-            f"  {name:32} {one['parameters']:7} parameters, path {one['path']}, keeps {one.get('state', 'nothing')}"
+        kept = one.get("state", "nothing")
+        print(f"  {name:32} {one['parameters']:7} parameters, path {one['path']}, keeps {kept}")
         )
 
 # %%
