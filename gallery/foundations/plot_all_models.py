@@ -167,10 +167,8 @@ measured = costs()
 for run in measured:
     print(run.label)
     for name, one in run["found"].items():
-        print(
         kept = one.get("state", "nothing")
         print(f"  {name:32} {one['parameters']:7} parameters, path {one['path']}, keeps {kept}")
-        )
 
 # %%
 # Memory, work, reach
