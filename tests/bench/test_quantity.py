@@ -31,7 +31,7 @@ SHOWN = [
     (0.9999996, "s", None, None, "1~s"),
     (1e-12, "s", None, None, "0.001~ns"),
     (0, "s", None, None, "0~s"),
-    (1500, "B", None, None, "1.5~KB"),
+    (1500, "B", None, None, "1.5~kB"),
     (123456789, "B", None, None, "123~MB"),
     (999, "B", None, None, "999~B"),
     (2.5e9, "B", None, None, "2.5~GB"),

@@ -78,7 +78,7 @@ def test_a_page_begins_with_the_first_device(visit: Open, address: str) -> None:
     seen = visit(address + ENTRY)
     assert chosen(seen.page) == CPU
     assert shown(seen.page) == {CPU}
-    assert sentence(seen.page) == "A step takes 1.5 s, and once more 1.5 s; it needs 4.1 KB."
+    assert sentence(seen.page) == "A step takes 1.5 s, and once more 1.5 s; it needs 4.1 kB."
     assert (seen.errors, seen.outside) == ([], [])
 
 
@@ -199,7 +199,7 @@ def test_a_page_of_one_device_has_no_switch_and_loads_no_script(visit: Open, add
     page.goto(address + SINGLE)
     assert page.locator(".device-switch").count() == 0
     assert page.evaluate("[...document.scripts].filter((one) => one.src.includes('devices.js')).length") == 0
-    assert page.locator(".measured").inner_text() == "4.1\u00a0KB"
+    assert page.locator(".measured").inner_text() == "4.1\u00a0kB"
 
 
 def test_the_instrument_follows_and_keeps_its_place(visit: Open, address: str) -> None:

@@ -147,7 +147,7 @@ def test_below_its_title_a_page_names_its_devices_this_builds_first(three: Site)
 def test_a_page_of_one_device_is_as_it_was(three: Site) -> None:
     page = three.html("guide/single.html")
     assert page.select("script.device-switch-maker, [data-absent], .by-device, .on-device") == []
-    assert page.find(class_="measured").text == "4.1\u00a0KB"
+    assert page.find(class_="measured").text == "4.1\u00a0kB"
 
 
 def test_a_site_of_one_device_has_no_switch(draw: Any) -> None:
