@@ -206,8 +206,10 @@ def _chunked(a: Tensor, b: Tensor, h0: Tensor, out: Tensor, reverse: bool) -> No
     steps = _steps(a, b, out, reverse=reverse)
 
     # First walk: what each chunk does as a whole, end = decay * start + end_from_zero.
-    decay, end = a.prod(2), torch.empty_like(b[:, :, 0], memory_format=torch.contiguous_format)
-    _walk([(a_t, b_t, end) for a_t, b_t, _ in steps[1:]], steps[0][1])
+    decay, end = (x_t.clone(memory_format=torch.contiguous_format) for x_t in steps[0][:2])
+    for a_t, b_t, _ in steps[1:]:
+        torch.addcmul(b_t, a_t, end, out=end)
+        decay *= a_t  # while it is in the cache
 
     # The chunks' ends, one after the other; each is where the next chunk starts.
     starts = torch.empty_like(end)

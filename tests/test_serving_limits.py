@@ -1,5 +1,5 @@
 """Each serving example stays within 60 s and 1 GB: what it may hold is read from its text, what it took from
-the records of the last build."""
+the records of the last build. A machine that others use may take half as long again."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from seqdocs.bench.shown import Shown
 ROOT = Path(__file__).resolve().parents[1]
 SCRIPTS = [*sorted(ROOT.glob("gallery/serving/plot_*.py")), ROOT / "gallery/measuring/plot_roofline.py"]
 SHOWN = ROOT / "docs/_build/records/shown.json"
-SECONDS, BYTES = 60, 1e9
+SECONDS, BYTES = 60 * 1.5, 1e9
 
 
 def memory_limits(source: str) -> Iterator[tuple[str, float]]:
@@ -68,9 +68,9 @@ def test_an_excess_is_named() -> None:
         record |= {"seconds": seconds, "peak_memory": held, "result": {}}
         return {"runs": [{"record": record, "here": here, "stale": False}], "missing": []}
 
-    few = {"serving/plot_a:b": about("b", 31, 10**8), "serving/plot_a:c": about("c", 28, 10**9)}
+    few = {"serving/plot_a:b": about("b", 50, 10**8), "serving/plot_a:c": about("c", 39, 10**9)}
     assert excess(Shown(few)) == []
     assert excess(Shown(few | {"serving/plot_a:d": about("d", 31, 10**8, here=False)})) == []
     more = few | {"serving/plot_a:d": about("d", 3, 2 * 10**9)}
-    assert excess(Shown(more)) == ["serving/plot_a took 62 s", "serving/plot_a:d held 2.00 GB"]
+    assert excess(Shown(more)) == ["serving/plot_a took 92 s", "serving/plot_a:d held 2.00 GB"]
     assert excess(Shown(more), "other/") == []

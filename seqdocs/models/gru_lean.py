@@ -89,7 +89,7 @@ class _After(torch.autograd.Function):
         for before, state, given, n_t, rzu, rz, r, z, u in steps:
             torch.addmm(given, before, W, out=rzu)
             rz.sigmoid_()
-            tanh(n_t.addcmul_(r, u), n_t)
+            tanh(n_t.addcmul_(r, u))
             torch.lerp(n_t, before, z, out=state)
         ctx.save_for_backward(rows, W_ih, W_hh, room, gates, n)
         ctx.sizes, ctx.B = sizes, B
@@ -153,7 +153,7 @@ class _Before(torch.autograd.Function):
         )  # fmt: skip
         for before, state, given, n_t, rz, r, z, kept_t in steps:
             torch.addmm(given, before, W_rz, out=rz).sigmoid_()
-            tanh(n_t.addmm_(torch.mul(r, before, out=kept_t), U_n), n_t)
+            tanh(n_t.addmm_(torch.mul(r, before, out=kept_t), U_n))
             torch.lerp(n_t, before, z, out=state)
         ctx.save_for_backward(rows, W_ih, W_hh, room, gates, kept, n)
         ctx.sizes, ctx.B = sizes, B

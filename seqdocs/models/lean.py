@@ -55,20 +55,16 @@ def weight_gradient(delta: Tensor, rows: Tensor) -> Tensor:
     return product(rows.t(), delta.contiguous().t()).t()  # of a part of wider rows oneDNN makes a long job
 
 
-def tanh_for(step: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """How to take the tanh of steps as large as this one: ``tanh(x, out)``, where ``out`` may be ``x``.
+def tanh_for(step: Tensor) -> Callable[[Tensor], Tensor]:
+    """How to take, in place, the tanh of steps as large as this one.
 
     On a CPU torch takes up to nine times as long for its tanh as for its σ, so of many numbers we take
     tanh x = 2 σ(2x) - 1, except where they have few digits, too many of which would go by the subtraction.
     """
     if step.numel() < MANY or not step.is_cpu or step.dtype not in {torch.float32, torch.float64}:
-        return lambda x, out: torch.tanh(x, out=out)
+        return Tensor.tanh_
     minus = step.new_tensor(-1)
-
-    def tanh(x: Tensor, out: Tensor) -> Tensor:
-        return torch.add(minus, torch.add(x, x, out=out).sigmoid_(), alpha=2, out=out)
-
-    return tanh
+    return lambda x: torch.add(minus, x.add_(x).sigmoid_(), alpha=2, out=x)
 
 
 def buffer(start: Tensor, N: int) -> Tensor:

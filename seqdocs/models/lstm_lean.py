@@ -80,7 +80,7 @@ class _Walk(torch.autograd.Function):
             ifgo.addmm_(h_before, W).sigmoid_()
             torch.add(minus, g, alpha=2, out=g)
             torch.mul(f, c_before, out=c_t).addcmul_(i, g)
-            tanh(c_t, s)
+            tanh(s.copy_(c_t))
             torch.mul(o, s, out=h_t)
         ctx.save_for_backward(rows, W_ih, W_hh, room, cells, squashed, gates)
         ctx.sizes, ctx.B = sizes, B

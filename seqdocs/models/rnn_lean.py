@@ -61,10 +61,10 @@ class _Walk(torch.autograd.Function):
         room = buffer(h, len(rows))
         y = room[B:]
         y[:] = product(rows, W_ih, b_ih + b_hh)
-        squash = tanh_for(h) if nonlinearity == "tanh" else lambda x, out: x.relu_()
+        squash = tanh_for(h) if nonlinearity == "tanh" else Tensor.relu_
         W, states = W_hh.t(), room.split_with_sizes([B, *sizes])
         for before, state in zip(before_each(states, sizes), states[1:], strict=True):
-            squash(state.addmm_(before, W), state)
+            squash(state.addmm_(before, W))
         ctx.save_for_backward(rows, W_ih, W_hh, room)
         ctx.sizes, ctx.nonlinearity, ctx.B = sizes, nonlinearity, B
         return y

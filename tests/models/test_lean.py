@@ -85,11 +85,9 @@ def test_gradients_are_those_of_differences(kind: str) -> None:
 )
 def test_the_tanh_of_many_numbers_is_torchs(n: int, dtype: torch.dtype, digits: float) -> None:
     x = torch.linspace(-20, 20, n, dtype=dtype)
-    right, out = torch.tanh(x), torch.full_like(x, torch.nan)
-    tanh = lean.tanh_for(x)
-    assert tanh(x, out) is out
-    torch.testing.assert_close(out, right, rtol=0, atol=digits)
-    torch.testing.assert_close(tanh(x, x), right, rtol=0, atol=digits)
+    right = torch.tanh(x)
+    assert lean.tanh_for(x)(x) is x
+    torch.testing.assert_close(x, right, rtol=0, atol=digits)
 
 
 @pytest.mark.parametrize("kind", ["tanh", "gru", "lstm"])
